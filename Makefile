@@ -1,0 +1,52 @@
+# smysl: `make run` shows it working, `make test` proves it, `make check` is what CI runs.
+.DEFAULT_GOAL := help
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+Q ?= Mia has 3 boxes with 12 pencils each. She gives 9 pencils to her brother and shares the rest equally among 3 friends. How many pencils does each friend get?
+
+.PHONY: help run test check format lint types contracts model-card clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+# torch by its exact version: any other pulls several GB of CUDA
+$(VENV)/.dev: $(VENV)/.runtime
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[forge,dev]'
+	@touch $@
+
+run: $(VENV)/.runtime ## build the bundled model, start the daemon, answer a word problem by reasoning
+	@$(BIN)/smysl-build --bundled
+	@$(BIN)/smysl ask --verbose "$(Q)"
+
+test: $(VENV)/.dev ## all tests
+	$(BIN)/pytest --cov --cov-report=term:skip-covered -q
+
+check: format-check lint types contracts test ## format, lint, types, import contracts, tests
+
+format: $(VENV)/.dev ## rewrite the code in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+format-check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+contracts: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -1,0 +1,65 @@
+"""The whole command tree, for everything but a plain question.
+
+Knows names and help texts; each command lives in its own module.
+"""
+
+from typing import Annotated
+
+import typer
+
+from smysl_cli import exits, external, listings, output, places, service_commands
+from smysl_cli.ask import ask
+from smysl_cli.dispatch import APP_SETTINGS
+from smysl_daemon.version import VERSION
+
+app = typer.Typer(
+    name="smysl",
+    help="Ask questions; the answer is reasoned out on this machine, step by step.",
+    epilog=exits.table(),
+    **APP_SETTINGS,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        output.say(f"smysl {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def smysl(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Ask questions; the answer is reasoned out on this machine, step by step."""
+
+
+app.command()(ask)
+app.command()(listings.show)
+app.add_typer(listings.sessions, name="sessions")
+app.add_typer(listings.programs, name="programs")
+app.add_typer(listings.engines, name="engines")
+app.add_typer(service_commands.daemon, name="daemon")
+app.add_typer(places.config, name="config")
+app.command()(places.dirs)
+
+
+@app.command()
+def doctor(json: listings.Json = False) -> None:
+    """Check the installation; every problem comes with its remedy."""
+    from smysl_cli.doctor import doctor  # sqlite3 and subprocess: for this command only
+
+    doctor(json)
+
+
+def _external(verb: str, help: str) -> None:
+    # for the list in `--help` only: `run` has started the program before the parser sees it
+    @app.command(verb, help=help, add_help_option=False)
+    def start(words: Annotated[list[str] | None, typer.Argument(metavar="...")] = None) -> None:
+        external.become(verb, words or [])
+
+
+_external("build", "Compile a model into an engine (smysl-build).")
+_external("forge", "Train models and look at their data (smysl-forge).")
+_external("eval", "Measure programs and models (smysl-eval).")

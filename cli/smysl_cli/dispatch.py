@@ -1,0 +1,85 @@
+"""From words to an exit code: picks the command, and turns every end of it into a code.
+
+Knows verbs and errors; never what a command does.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from smysl_cli import diagnostics, external
+from smysl_cli.arguments import with_pairs, with_verb
+from smysl_cli.exits import Exit
+
+APP_SETTINGS: dict[str, Any] = {
+    "rich_markup_mode": None,
+    "pretty_exceptions_enable": False,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+VERBS = (
+    *("ask", "show", "sessions", "programs", "engines", "daemon", "config", "dirs", "doctor"),
+    *external.PACKAGES,
+)
+
+
+def run(words: Sequence[str]) -> int:
+    """Parse, run, and turn every end into an exit code."""
+    try:
+        return _run(list(words))
+    except KeyboardInterrupt:
+        diagnostics.note("interrupted")
+        return Exit.INTERRUPTED
+    except Exception as error:
+        if diagnostics.foreseen(error):
+            return diagnostics.fail(error)
+        if hasattr(error, "format_message"):  # the parser's own errors
+            return _usage(error)
+        if isinstance(error, typer.Abort):
+            return Exit.INTERRUPTED
+        if os.environ.get("SMYSL_DEBUG"):
+            raise
+        return diagnostics.fail(
+            diagnostics.CommandFailed(
+                f"unexpected {type(error).__name__}: {error} (SMYSL_DEBUG=1 shows where)"
+            )
+        )
+
+
+def _run(words: list[str]) -> int:
+    if "_SMYSL_COMPLETE" not in os.environ:
+        if words and words[0] in external.PACKAGES:
+            external.become(words[0], words[1:])
+        words = with_verb(words, VERBS, piped=not _stdin_is_terminal())
+        if words[0] == "ask":
+            return _ask(with_pairs(words[1:]))
+    from smysl_cli.commands import app  # a question does not pay for the other commands
+
+    return _parse(app, words, "smysl")
+
+
+def _ask(words: list[str]) -> int:
+    from smysl_cli.ask import ask
+
+    app = typer.Typer(**APP_SETTINGS)
+    app.command()(ask)
+    return _parse(app, words, "smysl ask")
+
+
+def _parse(app: typer.Typer, words: list[str], name: str) -> int:
+    result = typer.main.get_command(app).main(words, prog_name=name, standalone_mode=False)
+    return int(result or Exit.OK)
+
+
+def _stdin_is_terminal() -> bool:
+    return sys.stdin is None or sys.stdin.isatty()
+
+
+def _usage(error: Exception) -> int:
+    message = " ".join(str(error.format_message()).split())  # type: ignore[attr-defined]
+    if not message:  # help was shown instead of an error
+        return Exit.USAGE
+    diagnostics.fail(diagnostics.UsageError(f"{message} (smysl --help)"))
+    return Exit.USAGE

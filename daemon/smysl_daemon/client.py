@@ -1,0 +1,173 @@
+"""A blocking client: one connection, typed messages out and in.
+
+Standard library sockets and msgspec only, because starting a command line must cost milliseconds.
+"""
+
+import os
+import socket
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+
+from smysl_daemon.config import Dirs
+from smysl_daemon.errors import (
+    BadMessage,
+    FrameError,
+    NoDaemon,
+    PeerDropped,
+    RequestRefused,
+    Unreachable,
+)
+from smysl_daemon.framing import FrameBuffer, daemon_messages, encode
+from smysl_daemon.protocol import (
+    PROTOCOL,
+    Cancel,
+    ClientMessage,
+    DaemonMessage,
+    ErrorReply,
+    Hello,
+    Welcome,
+)
+from smysl_daemon.version import VERSION
+
+HANDSHAKE_TIMEOUT_S = 5.0
+RECEIVE_BYTES = 1 << 16
+Tell = Callable[[str], None]
+
+_TAKEN = (
+    "{path} is in use by something that is not smysld; stop that program, "
+    "or set SMYSL_RUNTIME_DIR to another folder"
+)
+
+
+class Client:
+    """One connection after a successful handshake. Not thread-safe. Use as a context manager."""
+
+    def __init__(self, path: Path, *, timeout_s: float = HANDSHAKE_TIMEOUT_S) -> None:
+        """Connect and shake hands. Raises `Unreachable`, or `RequestRefused` when the daemon
+        answers with an error (full, or of another protocol version)."""
+        self._decoder = daemon_messages()
+        self._buffer = FrameBuffer()
+        self._ready: list[DaemonMessage] = []
+        self._socket = _connect(path, timeout_s)
+        try:
+            self.send(Hello(protocol=PROTOCOL, client=f"smysl {VERSION}"))
+            welcome = self.receive()
+        except TimeoutError:
+            self.close()
+            raise Unreachable(
+                f"something accepts connections on {path} but does not answer within "
+                f"{timeout_s:g} s. See `smysl daemon logs`, then `smysl daemon restart`."
+            ) from None
+        except PeerDropped:
+            self.close()
+            # a daemon that is stopping: its successor is the remedy
+            raise NoDaemon(f"no daemon runs: {path} hung up without an answer") from None
+        except (FrameError, BadMessage):
+            self.close()
+            raise Unreachable(_TAKEN.format(path=path)) from None
+        except BaseException:
+            self.close()
+            raise
+        if not isinstance(welcome, Welcome):
+            self.close()
+            raise Unreachable(_TAKEN.format(path=path))
+        self.welcome = welcome
+        self._socket.settimeout(None)
+
+    def send(self, message: ClientMessage) -> None:
+        """Raises `FrameTooLarge` before anything is sent, `PeerDropped` when the daemon is gone."""
+        frame = encode(message)
+        try:
+            self._socket.sendall(frame)
+        except (BrokenPipeError, ConnectionResetError):
+            # the daemon may have said why before it closed: let `receive` find that first
+            return
+
+    def receive(self) -> DaemonMessage:
+        """The next message; `ErrorReply` is raised as `RequestRefused`. Raises `PeerDropped`."""
+        while not self._ready:
+            try:
+                data = self._socket.recv(RECEIVE_BYTES)
+            except ConnectionResetError:
+                data = b""
+            if not data:
+                raise PeerDropped("the daemon closed the connection; see `smysl daemon logs`")
+            self._ready += [self._decoder.decode(payload) for payload in self._buffer.feed(data)]
+        message = self._ready.pop(0)
+        if isinstance(message, ErrorReply):
+            raise RequestRefused(message.code, message.message)
+        return message
+
+    def ask(self, message: ClientMessage) -> DaemonMessage:
+        """Send and return the first reply."""
+        self.send(message)
+        return self.receive()
+
+    def stream(self, message: ClientMessage) -> Iterator[DaemonMessage]:
+        """Send and yield replies for as long as the caller iterates."""
+        self.send(message)
+        while True:
+            yield self.receive()
+
+    def cancel(self, *, timeout_s: float) -> None:
+        """Ask for this connection's run to stop; each later `receive` waits at most `timeout_s`."""
+        self.send(Cancel())
+        self._socket.settimeout(timeout_s)
+
+    def close(self) -> None:
+        """Idempotent. A run that goes on in the daemon is not stopped by this."""
+        self._socket.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _connect(path: Path, timeout_s: float) -> socket.socket:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise NoDaemon(f"no daemon runs: {path}: {error.strerror}") from None
+    if found.st_uid not in (0, os.getuid()):
+        raise Unreachable(
+            f"{path} belongs to user {found.st_uid}, not to you; set SMYSL_RUNTIME_DIR to a "
+            "folder of your own"
+        )
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(timeout_s)
+    try:
+        connection.connect(str(path))
+    except OSError as error:
+        connection.close()
+        if isinstance(error, ConnectionRefusedError):
+            if stat.S_ISSOCK(found.st_mode):
+                raise NoDaemon(f"no daemon runs: nobody listens on {path}") from None
+            raise Unreachable(_TAKEN.format(path=path)) from None
+        reason = "timed out" if isinstance(error, TimeoutError) else error.strerror
+        raise Unreachable(f"cannot connect to {path}: {reason}") from None
+    return connection
+
+
+def connect(dirs: Dirs, *, start: bool = True, tell: Tell | None = None) -> Client:
+    """A connection to the daemon of these folders; one is started when nothing listens.
+
+    `tell` receives a line for people while a start takes long. Raises `Unreachable`.
+    """
+    try:
+        return Client(dirs.socket)
+    except NoDaemon:
+        if not start:
+            raise
+    from smysl_daemon.launch import start_daemon  # subprocess: only for those who start one
+
+    start_daemon(dirs, tell=tell)
+    return Client(dirs.socket)

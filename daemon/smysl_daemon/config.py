@@ -1,0 +1,238 @@
+"""Where smysl keeps its files, and the few settings of `config.toml`.
+
+Knows paths and values; opens no socket and starts nothing. `SMYSL_*` variables win over
+platformdirs, so that tests and second installations never share a folder.
+"""
+
+import os
+import stat
+import sys
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from smysl_daemon.errors import BadConfig, FolderUnusable
+
+SOCKET_PATH_LIMIT = 107
+"""Most bytes of a Unix socket's path on Linux (sun_path is 108 with its final NUL)."""
+
+
+class Dirs(msgspec.Struct, frozen=True):
+    """The four folders, absolute. Nothing is created until `private_folder` is called."""
+
+    config: Path
+    data: Path
+    cache: Path
+    runtime: Path
+    socket: Path
+    """The daemon's Unix socket: in `runtime`, or under a short path when that is too long."""
+
+    @property
+    def config_file(self) -> Path:
+        return self.config / "config.toml"
+
+    @property
+    def database(self) -> Path:
+        return self.data / "smysl.db"
+
+    @property
+    def engines(self) -> Path:
+        """The engine store, where `smysl-build` publishes."""
+        return self.data / "engines"
+
+    @property
+    def lock(self) -> Path:
+        return self.data / "smysld.lock"
+
+    @property
+    def log(self) -> Path:
+        return self.data / "log" / "smysld.log"
+
+
+def find_dirs(environ: Mapping[str, str] | None = None) -> Dirs:
+    """The folders for this user. Raises `BadConfig` for a SMYSL_* variable that is no absolute
+    path."""
+    from platformdirs import PlatformDirs  # costs 20 ms, which `--version` must not pay
+
+    env = os.environ if environ is None else environ
+    usual = PlatformDirs("smysl", appauthor=False)
+    default_data = usual.user_data_path
+    data = _folder(env, "SMYSL_DATA_DIR", default_data)
+    runtime = _folder(env, "SMYSL_RUNTIME_DIR", _usual_runtime(env))
+    return Dirs(
+        config=_folder(env, "SMYSL_CONFIG_DIR", usual.user_config_path),
+        data=data,
+        cache=_folder(env, "SMYSL_CACHE_DIR", usual.user_cache_path),
+        runtime=runtime,
+        socket=_socket_path(runtime, data, default_data),
+    )
+
+
+def _usual_runtime(env: Mapping[str, str]) -> Path:
+    """As platformdirs, without its warning where a login session is missing (containers, cron):
+    `private_folder` makes a folder under /tmp as safe as one under /run/user."""
+    if env.get("XDG_RUNTIME_DIR"):
+        return Path(env["XDG_RUNTIME_DIR"]) / "smysl"
+    login = Path(f"/run/user/{os.getuid()}")
+    if os.access(login, os.W_OK):
+        return login / "smysl"
+    return Path(f"/tmp/smysl-{os.getuid()}")
+
+
+def _folder(env: Mapping[str, str], name: str, default: Path) -> Path:
+    value = env.get(name)
+    if not value:
+        return default
+    path = Path(value).expanduser()
+    if not path.is_absolute() or "\0" in value:
+        raise BadConfig(f"{name} is {value!r}; it must be an absolute path")
+    return path
+
+
+def _socket_path(runtime: Path, data: Path, default_data: Path) -> Path:
+    # one daemon per data folder, so a second data folder needs a second socket
+    name = "smysld.sock" if data == default_data else f"smysld-{_short_hash(str(data))}.sock"
+    path = runtime / name
+    if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
+        return path
+    return Path(f"/tmp/smysl-{os.getuid()}") / f"{_short_hash(str(path))}.sock"
+
+
+def _short_hash(text: str) -> str:
+    import hashlib
+
+    return hashlib.blake2b(os.fsencode(text), digest_size=6).hexdigest()
+
+
+def private_folder(path: Path) -> None:
+    """Make `path` a folder that only this user can enter (0700), or raise `FolderUnusable`.
+
+    A folder of someone else, or one that others may rename under us, is refused rather than
+    repaired: its content cannot be trusted.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.lstat()
+    except OSError as error:
+        raise FolderUnusable(_unusable(path, error)) from None
+    if not stat.S_ISDIR(found.st_mode):
+        raise FolderUnusable(f"{path} is not a folder (a link is not followed); move it away")
+    if found.st_uid != os.getuid():
+        raise FolderUnusable(
+            f"{path} belongs to user {found.st_uid}, not to you ({os.getuid()}); "
+            "remove it or point SMYSL_RUNTIME_DIR elsewhere"
+        )
+    parent = path.parent.stat()
+    exposed = parent.st_mode & 0o022 and not parent.st_mode & stat.S_ISVTX
+    if parent.st_uid not in (0, os.getuid()) or exposed:
+        raise FolderUnusable(
+            f"{path.parent} lets other users replace {path.name}; "
+            "point SMYSL_RUNTIME_DIR to a folder of your own"
+        )
+    if stat.S_IMODE(found.st_mode) != 0o700:
+        path.chmod(0o700)
+
+
+def writable_folder(path: Path) -> None:
+    """Make `path` a folder we can write in, or raise `FolderUnusable` with the remedy."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise FolderUnusable(_unusable(path, error)) from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise FolderUnusable(
+            f"{path} is not writable; change its owner or mode, or set {_variable(path)}"
+        )
+
+
+def _unusable(path: Path, error: OSError) -> str:
+    return (
+        f"cannot use {path} as a folder ({error.strerror}: {error.filename}); "
+        f"fix that path or set {_variable(path)} to another one"
+    )
+
+
+def _variable(path: Path) -> str:
+    dirs = find_dirs()
+    if path == dirs.socket.parent or path == dirs.runtime:
+        return "SMYSL_RUNTIME_DIR"
+    if path.is_relative_to(dirs.cache):
+        return "SMYSL_CACHE_DIR"
+    return "SMYSL_DATA_DIR"
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`config.toml`. Every key is optional."""
+
+    model: str = "zerno"
+    """Name of a model in the models folder, or the path of a model folder."""
+    threads: Annotated[int, msgspec.Meta(ge=1, le=1024)] | None = None
+    """Threads of the engine; None lets the engine choose."""
+    max_batch: Annotated[int, msgspec.Meta(ge=1, le=256)] = 16
+    max_runs: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 32
+    """Runs in progress at once; one more is answered `busy`."""
+    max_clients: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 64
+    """Connections at once; one more is answered `busy`."""
+    drain_seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10.0
+    """How long runs may go on after SIGTERM before they are cancelled."""
+    idle_minutes: Annotated[float, msgspec.Meta(ge=0)] = 60.0
+    """A daemon started on demand exits after this long without clients and runs; 0 never."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+def load_config(path: Path) -> Config:
+    """Read `config.toml`; a missing file is the default. Raises `BadConfig` naming file and key."""
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return Config()
+    except OSError as error:
+        raise BadConfig(f"cannot read {path}: {error.strerror}") from None
+    import tomllib  # only for people who have a config file
+
+    try:
+        values = tomllib.loads(text.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadConfig(f"{path} is not TOML: {error}") from None
+    known = Config.__struct_fields__
+    for key in values:
+        if key not in known:
+            raise BadConfig(f"{path}: unknown key {key!r}; the keys are {', '.join(known)}")
+    try:
+        return msgspec.convert(values, Config)
+    except msgspec.ValidationError as error:
+        reason, _, where = str(error).partition(" - at `$.")
+        key = where.rstrip("`")
+        raise BadConfig(f"{path}: {key} = {values.get(key)!r}: {reason.lower()}") from None
+
+
+def models_dir(environ: Mapping[str, str] | None = None) -> Path:
+    """The folder with the bundled models: `SMYSL_MODELS_DIR`, else the checkout this package is
+    in, else the installed `share/smysl/models`."""
+    env = os.environ if environ is None else environ
+    if env.get("SMYSL_MODELS_DIR"):
+        return _folder(env, "SMYSL_MODELS_DIR", Path())
+    checkout = Path(__file__).resolve().parents[2]
+    if (checkout / "pyproject.toml").is_file() and (checkout / "models").is_dir():
+        return checkout / "models"
+    installed = Path(sysconfig.get_path("data")) / "share" / "smysl" / "models"
+    if installed.is_dir():
+        return installed
+    return Path(sys.prefix) / "share" / "smysl" / "models"
+
+
+def model_folder(name: str, models: Path) -> Path:
+    """The checkpoint folder a configured model means. Raises `BadConfig` with what there is."""
+    named = models / name
+    path = Path(name).expanduser() if os.sep in name else named
+    if (path / "config.json").is_file():
+        return path
+    there = sorted(p.parent.name for p in models.glob("*/config.json"))
+    listed = ", ".join(there) if there else f"none in {models}"
+    raise BadConfig(
+        f"model {name!r}: there is no {path}/config.json. Models: {listed}. "
+        "Set `model` in config.toml, or SMYSL_MODELS_DIR."
+    )

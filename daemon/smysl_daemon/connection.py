@@ -1,0 +1,330 @@
+"""One client's conversation: handshake, then one request at a time, each with exactly one end.
+
+Knows messages and the `Service`; never reasoning, engines or files. Whatever a client sends is
+answered: a message of ours, or an error that names the value, the limit and the remedy.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Coroutine
+from typing import Any, assert_never, cast
+
+from smysl_daemon.errors import (
+    BadMessage,
+    FrameError,
+    FrameTooLarge,
+    OneAtATime,
+    Stopping,
+    TooManyRuns,
+    WrongProtocol,
+)
+from smysl_daemon.framing import HEADER, Decoder, encode, payload_length
+from smysl_daemon.outbox import Outbox
+from smysl_daemon.protocol import (
+    PROTOCOL,
+    Accepted,
+    Cancel,
+    ClientMessage,
+    DaemonMessage,
+    DaemonStatus,
+    EngineList,
+    GetStatus,
+    Hello,
+    ListEngines,
+    ListPrograms,
+    ListSessions,
+    NodeDelta,
+    NodeShown,
+    NodeView,
+    ProgramList,
+    Run,
+    RunEnded,
+    SessionList,
+    SessionPart,
+    Show,
+    Stop,
+    StopAccepted,
+    Welcome,
+)
+from smysl_daemon.service import RunHandle, Service, SessionShown
+from smysl_daemon.version import VERSION
+from smysl_daemon.wire import to_wire
+
+log = logging.getLogger("smysl.connection")
+
+HELLO_LIMIT_S = 5.0
+FRAME_LIMIT_S = 30.0
+"""Longest time from a frame's first byte to its last."""
+DISCARD_LIMIT_S = 2.0
+"""How long the rest of an oversized frame is read and thrown away, so that its sender finishes
+writing and reads the error."""
+PART_BYTES = 512 * 1024
+"""Encoded nodes per `SessionPart`, about."""
+
+
+class House:
+    """What all connections share: the service, the runs in progress, and whether work is taken."""
+
+    def __init__(self, service: Service, *, max_runs: int, status: Callable[[], DaemonStatus]):
+        self.service = service
+        self.status = status
+        self.stopping = asyncio.Event()
+        self._max_runs = max_runs
+        self._runs: dict[asyncio.Task[None], RunHandle] = {}
+        self._starting = 0
+        self.accepted = 0
+        self.ended = 0
+
+    @property
+    def runs(self) -> int:
+        return len(self._runs) + self._starting
+
+    async def start(self, request: Run) -> RunHandle:
+        """Admit and begin a run. Raises `Stopping`, `TooManyRuns`, or what the service raises."""
+        if self.stopping.is_set():
+            raise Stopping("the daemon is stopping and takes no new questions; ask again later")
+        if self.runs >= self._max_runs:
+            raise TooManyRuns(
+                f"{self.runs} runs are in progress and the limit is {self._max_runs}; try again "
+                "later, or raise max_runs in config.toml"
+            )
+        self._starting += 1
+        try:
+            return await self.service.start(request)
+        finally:
+            self._starting -= 1
+
+    def adopt(self, run: RunHandle, follow: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Own the task that follows a run to its end, so that no client's leaving can stop it."""
+        task = asyncio.create_task(follow, name=f"run {run.session}")
+        self._runs[task] = run
+        self.accepted += 1
+        task.add_done_callback(self._forget)
+        return task
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        del self._runs[task]
+        self.ended += 1
+
+    async def drain(self, seconds: float, hurry: asyncio.Event) -> None:
+        """Wait for the runs in progress; cancel those left after `seconds` or once `hurry`."""
+        self.stopping.set()
+        if not self._runs:
+            return
+        log.info("waiting for %d runs, at most %g s", len(self._runs), seconds)
+        hurried = asyncio.create_task(hurry.wait())
+        pending: set[asyncio.Task[Any]] = set(self._runs)
+        deadline = asyncio.get_running_loop().time() + seconds
+        while pending and not hurry.is_set():
+            left = deadline - asyncio.get_running_loop().time()
+            if left <= 0:
+                break
+            await asyncio.wait(
+                {*pending, hurried}, timeout=left, return_when=asyncio.FIRST_COMPLETED
+            )
+            pending = {task for task in pending if not task.done()}
+        hurried.cancel()
+        for run in self._runs.values():
+            run.cancel()
+        if self._runs:
+            log.info("cancelling %d runs", len(self._runs))
+            await asyncio.wait(set(self._runs), timeout=5.0)
+
+    def check(self) -> None:
+        """Every accepted run has ended exactly once or is in progress."""
+        if self.accepted != self.ended + len(self._runs):
+            raise AssertionError(
+                f"{self.accepted} accepted, {self.ended} ended, {len(self._runs)} in progress"
+            )
+
+
+class Connection:
+    """Serve one client until it leaves or breaks the framing."""
+
+    def __init__(
+        self,
+        house: House,
+        decoder: Decoder[ClientMessage],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self._house = house
+        self._decoder = decoder
+        self._reader = reader
+        self._writer = writer
+        self._outbox = Outbox(writer)
+        self._request: asyncio.Task[None] | None = None
+        self._run: RunHandle | None = None
+
+    async def serve(self) -> None:
+        """Never raises for anything the client did."""
+        try:
+            await self._shake_hands()
+            while True:
+                try:
+                    message = self._decoder.decode(await self._frame())
+                except BadMessage as error:
+                    # the frame was whole, so the next one can still be read
+                    self._send(to_wire(error))
+                    continue
+                self._take(message)
+        except (asyncio.IncompleteReadError, OSError) as error:
+            partial = isinstance(error, asyncio.IncompleteReadError) and error.partial
+            if partial:
+                log.info("a client left inside a frame")
+        except (FrameError, BadMessage, WrongProtocol) as error:
+            self._send(to_wire(error))
+            if isinstance(error, FrameTooLarge):
+                await self._discard()
+        finally:
+            # a request in progress is left alone: a run goes on, a reply finds nobody
+            await self._outbox.close()
+
+    async def refuse(self, error: Exception) -> None:
+        """Answer with an error and close."""
+        self._send(to_wire(error))
+        await self._outbox.close()
+
+    def hang_up(self) -> None:
+        """End as if the client had left: what is queued is still delivered."""
+        # bytes that arrived after the end would be an error inside asyncio
+        cast(asyncio.Transport, self._writer.transport).pause_reading()
+        self._reader.feed_eof()
+
+    def abort(self) -> None:
+        self._outbox.abort()
+
+    @property
+    def busy(self) -> bool:
+        """A reply is still being made."""
+        return self._request is not None and not self._request.done()
+
+    async def _shake_hands(self) -> None:
+        try:
+            async with asyncio.timeout(HELLO_LIMIT_S):
+                hello = self._decoder.decode(await self._frame())
+        except TimeoutError:
+            raise BadMessage(f"no hello within {HELLO_LIMIT_S:g} s") from None
+        if not isinstance(hello, Hello):
+            raise BadMessage("the first message of a connection must be a hello")
+        if hello.protocol != PROTOCOL:
+            raise WrongProtocol(
+                f"the daemon ({VERSION}) speaks protocol {PROTOCOL}, {hello.client} speaks "
+                f"{hello.protocol}; run `smysl daemon restart` so that both are of one version"
+            )
+        self._send(Welcome(protocol=PROTOCOL, version=VERSION, pid=os.getpid()))
+
+    async def _frame(self) -> bytes:
+        first = await self._reader.readexactly(1)
+        try:
+            async with asyncio.timeout(FRAME_LIMIT_S):
+                header = first + await self._reader.readexactly(HEADER.size - 1)
+                return await self._reader.readexactly(payload_length(header))
+        except TimeoutError:
+            raise FrameError(f"a frame was not finished within {FRAME_LIMIT_S:g} s") from None
+
+    async def _discard(self) -> None:
+        try:
+            async with asyncio.timeout(DISCARD_LIMIT_S):
+                while await self._reader.read(1 << 20):
+                    pass
+        except (TimeoutError, OSError):
+            pass
+
+    def _send(self, message: DaemonMessage) -> None:
+        self._outbox.offer(encode(message), droppable=isinstance(message, NodeDelta))
+
+    def _take(self, message: ClientMessage) -> None:
+        if isinstance(message, Cancel):
+            if self._run is not None:
+                self._run.cancel()
+            return
+        if self.busy:
+            self._send(
+                to_wire(
+                    OneAtATime(
+                        "this connection's last request has not ended; wait for its end, cancel "
+                        "it, or open another connection"
+                    )
+                )
+            )
+            return
+        self._request = asyncio.create_task(self._answer(message), name="request")
+
+    async def _answer(self, message: ClientMessage) -> None:
+        try:
+            await self._dispatch(message)
+        except Exception as error:
+            self._send(to_wire(error))
+
+    async def _dispatch(self, message: ClientMessage) -> None:
+        service = self._house.service
+        match message:
+            case Run():
+                await self._start(message)
+            case ListSessions(limit=limit):
+                self._send(SessionList(sessions=await service.sessions(limit)))
+            case Show(id=id):
+                await self._show(await service.show(id))
+            case ListPrograms():
+                self._send(ProgramList(programs=await service.programs()))
+            case ListEngines(verify=verify):
+                self._send(EngineList(engines=await service.engines(verify=verify)))
+            case GetStatus():
+                self._send(self._house.status())
+            case Stop():
+                self._send(StopAccepted(pid=os.getpid()))
+                self._house.stopping.set()
+            case Hello():
+                raise BadMessage("the handshake is over; a hello comes once")
+            case Cancel():
+                raise AssertionError("taken before dispatch")
+            case _:
+                assert_never(message)
+
+    async def _start(self, request: Run) -> None:
+        run = await self._house.start(request)
+        self._run = run
+        self._send(
+            Accepted(
+                session=run.session,
+                program=request.program,
+                model=self._house.service.model.model,
+            )
+        )
+        await asyncio.shield(self._house.adopt(run, self._follow(run)))
+
+    async def _follow(self, run: RunHandle) -> None:
+        """Forward a run's events until its end, also when the client is long gone."""
+        try:
+            async for event in run.events():
+                if isinstance(event, RunEnded):
+                    self._run = None
+                self._send(event)
+        except Exception as error:
+            self._run = None
+            self._send(to_wire(error))
+
+    async def _show(self, shown: SessionShown | NodeShown) -> None:
+        if isinstance(shown, NodeShown):
+            self._send(shown)
+            return
+        parts = _parts(shown.nodes)
+        for index, nodes in enumerate(parts):
+            part = SessionPart(session=shown.session, nodes=nodes, more=index < len(parts) - 1)
+            await self._outbox.put(encode(part))
+
+
+def _parts(nodes: tuple[NodeView, ...]) -> list[tuple[NodeView, ...]]:
+    """Split so that each part stays well under the frame cap; at least one part."""
+    parts: list[list[NodeView]] = [[]]
+    size = 0
+    for node in nodes:
+        cost = 256 + 4 * len(node.text)
+        if size + cost > PART_BYTES and parts[-1]:
+            parts.append([])
+            size = 0
+        parts[-1].append(node)
+        size += cost
+    return [tuple(part) for part in parts]

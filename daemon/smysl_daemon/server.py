@@ -1,0 +1,165 @@
+"""Accepts clients on the Unix socket, checks who they are, and ends every one of them on a stop.
+
+Knows sockets and connections; never what a request means.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import struct
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from smysl_daemon.connection import Connection, House
+from smysl_daemon.errors import DaemonError, Stopping, StrangeUser, TooManyClients
+from smysl_daemon.framing import client_messages
+from smysl_daemon.protocol import DaemonStatus
+from smysl_daemon.service import Service
+from smysl_daemon.version import VERSION
+
+log = logging.getLogger("smysl.server")
+
+_UCRED = struct.Struct("3i")
+FLUSH_LIMIT_S = 2.0
+"""How long clients may take their last replies when the daemon stops."""
+
+
+def peer_uid(connection: socket.socket) -> int:
+    """The user at the other end, from the kernel (SO_PEERCRED)."""
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+    _, uid, _ = _UCRED.unpack(raw)
+    assert isinstance(uid, int)
+    return uid
+
+
+class Server:
+    """The daemon's front door. `serve` returns after a stop was asked for and carried out."""
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        data: Path,
+        path: Path,
+        max_runs: int = 32,
+        max_clients: int = 64,
+        drain_s: float = 10.0,
+        idle_s: float = 0.0,
+        peer_uid: Callable[[socket.socket], int] = peer_uid,
+    ) -> None:
+        self._data = data
+        self._path = path
+        self._max_clients = max_clients
+        self._drain_s = drain_s
+        self._idle_s = idle_s
+        self._peer_uid = peer_uid
+        self._service = service
+        self._house = House(service, max_runs=max_runs, status=self.status)
+        self._decoder = client_messages()
+        self._clients: dict[asyncio.Task[None], Connection] = {}
+        self._hurry = asyncio.Event()
+        self._started = time.monotonic()
+        self._last_use = time.monotonic()
+
+    def stop(self) -> None:
+        """Begin to stop; a second call cancels what still runs. Safe in a signal handler."""
+        if self._house.stopping.is_set():
+            self._hurry.set()
+        self._house.stopping.set()
+
+    async def serve(self, listener: socket.socket, ready: Callable[[], None]) -> None:
+        """Accept until a stop, then drain, answer, and close every connection."""
+        server = await asyncio.start_unix_server(self._accept, sock=listener)
+        idle = asyncio.create_task(self._watch_idleness(), name="idle")
+        try:
+            ready()
+            await self._house.stopping.wait()
+        finally:
+            idle.cancel()
+            server.close()
+            self._path.unlink(missing_ok=True)
+            await self._house.drain(self._drain_s, self._hurry)
+            await self._close_clients()
+        self._house.check()
+
+    def status(self) -> DaemonStatus:
+        model = self._service.model
+        return DaemonStatus(
+            version=VERSION,
+            pid=os.getpid(),
+            uptime_seconds=round(time.monotonic() - self._started, 3),
+            model=model.model,
+            fingerprint=model.fingerprint,
+            backend=model.backend,
+            precision=model.precision,
+            clients=len(self._clients),
+            runs=self._house.runs,
+            rss_bytes=resident_bytes(),
+            data=str(self._data),
+            socket=str(self._path),
+            stopping=self._house.stopping.is_set(),
+        )
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        connection = Connection(self._house, self._decoder, reader, writer)
+        refusal = self._refusal(writer)
+        if refusal is not None:
+            log.warning("refused a client: %s", refusal)
+            await connection.refuse(refusal)
+            return
+        self._clients[task] = connection
+        try:
+            await connection.serve()
+        except Exception:
+            log.exception("a connection failed")
+            connection.abort()
+        finally:
+            del self._clients[task]
+            self._last_use = time.monotonic()
+
+    def _refusal(self, writer: asyncio.StreamWriter) -> DaemonError | None:
+        uid = self._peer_uid(writer.get_extra_info("socket"))
+        if uid not in (0, os.getuid()):
+            return StrangeUser(f"this daemon serves user {os.getuid()}, not user {uid}")
+        if self._house.stopping.is_set():
+            return Stopping("the daemon is stopping; try again in a moment")
+        if len(self._clients) >= self._max_clients:
+            return TooManyClients(
+                f"{len(self._clients)} clients are connected and the limit is "
+                f"{self._max_clients}; try again later, or raise max_clients in config.toml"
+            )
+        return None
+
+    async def _close_clients(self) -> None:
+        """Let replies in progress end, then hang up on everybody."""
+        deadline = time.monotonic() + FLUSH_LIMIT_S
+        while any(c.busy for c in self._clients.values()) and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        tasks = set(self._clients)
+        for connection in self._clients.values():
+            connection.hang_up()
+        if tasks:
+            await asyncio.wait(tasks, timeout=FLUSH_LIMIT_S)
+        for connection in list(self._clients.values()):
+            connection.abort()
+
+    async def _watch_idleness(self) -> None:
+        """Check the books while nothing happens, and leave when nobody came for long."""
+        while True:
+            await asyncio.sleep(min(60.0, self._idle_s) if self._idle_s else 60.0)
+            if self._clients or self._house.runs:
+                continue
+            self._house.check()
+            if self._idle_s and time.monotonic() - self._last_use >= self._idle_s:
+                log.info("idle for %g s: stopping", self._idle_s)
+                self.stop()
+
+
+def resident_bytes() -> int:
+    """Resident memory of this process (Linux)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

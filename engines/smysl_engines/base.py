@@ -1,0 +1,161 @@
+"""The seam between reasoning and whatever runs a model: the `Engine` protocol and its value types.
+
+Knows token ids and sampling numbers; never a backend, a thought node, a socket or a file.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+import msgspec
+
+
+class Sampling(msgspec.Struct, frozen=True, kw_only=True):
+    """How the next token is chosen.
+    The same `seed` gives the same tokens, whatever else is in the batch.
+    """
+
+    temperature: float = 0.0
+    """0 is greedy; above it logits are divided by it before softmax."""
+    top_k: int = 0
+    """Keep the k likeliest tokens; 0 keeps all."""
+    top_p: float = 1.0
+    """Keep the smallest set of tokens whose probability reaches p (Holtzman et al., 2020)."""
+    min_p: float = 0.0
+    """Drop tokens whose probability is below min_p times the likeliest one's (Nguyen et al., 2024).
+    """
+    seed: int = 0
+    max_tokens: int = 256
+    stop: tuple[int, ...] = ()
+    """Token ids that end the call; the stop token itself is delivered as the last id."""
+
+
+class Choice(msgspec.Struct, frozen=True, tag=True):
+    """The output must be exactly one of these token sequences.
+    The finish carries every option's probability.
+    """
+
+    options: tuple[tuple[int, ...], ...]
+
+
+class AllowedTokens(msgspec.Struct, frozen=True, tag=True):
+    """Every output token must be one of these ids."""
+
+    ids: tuple[int, ...]
+
+
+Constraint = Choice | AllowedTokens
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One generation request."""
+
+    prompt: tuple[int, ...]
+    sampling: Sampling = Sampling()
+    constraint: Constraint | None = None
+    logprobs: bool = False
+    """Also report the natural log-probability of each chosen token,
+    under the model's own distribution: untempered, uncut, unconstrained.
+    """
+    adapter: str | None = None
+    priority: int = 0
+    """Lower runs first."""
+
+
+class Delta(msgspec.Struct, frozen=True, tag=True):
+    """Tokens produced since the last delta."""
+
+    ids: tuple[int, ...]
+    logprobs: tuple[float, ...] = ()
+
+
+class Finish(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """The last thing a stream yields, exactly once."""
+
+    reason: str
+    """"stop" (a stop token or a completed choice), "length", or "cancelled"."""
+    prompt_tokens: int
+    cached_tokens: int
+    """Prompt tokens whose KV was reused."""
+    generated_tokens: int
+    seconds: float
+    """Wall time from admission to the last token."""
+    choice: int | None = None
+    """Index of the chosen option under a `Choice`."""
+    probabilities: tuple[float, ...] = ()
+    """Probability of each option of a `Choice`, summing to 1:
+    softmax over the options' log-likelihoods.
+    """
+
+
+class Stream(Protocol):
+    """Iterate for deltas; the last item is one `Finish`.
+    A failed call raises `EngineError` instead of it.
+    """
+
+    def __aiter__(self) -> AsyncIterator[Delta | Finish]: ...
+
+    def cancel(self) -> None:
+        """Free the call's slot within one step.
+        The stream then ends in a `Finish` with reason "cancelled".
+        Idempotent; does nothing after the finish.
+        """
+        ...
+
+
+class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What a caller may rely on about a loaded engine."""
+
+    model: str
+    fingerprint: str
+    """Hex hash over everything that decides the output: weights, precision, tokenizer, adapters."""
+    backend: str
+    vocabulary: int
+    context: int
+    """Most tokens of prompt and output together."""
+    adapters: tuple[str, ...] = ()
+    max_batch: int = 1
+    device: str = "cpu"
+    precision: str = "fp32"
+
+
+class Engine(Protocol):
+    """A compiled model that answers many calls at once."""
+
+    @property
+    def info(self) -> EngineInfo: ...
+
+    def submit(self, call: Call) -> Stream:
+        """Queue a call; returns at once.
+        Raises `PromptTooLong` or `BadCall` for a call that can never run.
+        """
+        ...
+
+    def embed(self, prompts: Sequence[Sequence[int]]) -> list[list[float]]:
+        """Mean of the last hidden states of each prompt,
+        L2-normalised: [len(prompts)][hidden size].
+        """
+        ...
+
+    def close(self) -> None:
+        """Cancel what runs and free the model. Idempotent."""
+        ...
+
+
+# EngineError
+# ├── BadCall          the call can never run: names the value, the limit and the remedy
+# │   └── PromptTooLong
+# └── EngineClosed     submitted after close, or the engine's thread died
+class EngineError(Exception):
+    """Anything an engine can fail with."""
+
+
+class BadCall(EngineError):
+    """A call that can never run on this engine."""
+
+
+class PromptTooLong(BadCall):
+    """Prompt and requested output do not fit the context."""
+
+
+class EngineClosed(EngineError):
+    """The engine is closed or its thread died; the message says which."""

@@ -1,0 +1,96 @@
+"""Scores the options of a `Choice`: which tokens to feed, and what the options' probabilities are.
+
+Knows token ids and rows of logits; never a model or a row of the batch.
+"""
+
+import math
+import os
+from collections import defaultdict
+
+import msgspec
+
+from smysl_engines.base import Choice, Sampling
+from smysl_engines.sampling import Logits, log_probabilities, require_numbers, uniforms
+
+Ids = tuple[int, ...]
+
+
+class Feed(msgspec.Struct, frozen=True):
+    """Keep `kept` tokens after the prompt, then feed `ids` and report the logits after each."""
+
+    kept: int
+    ids: Ids
+
+
+class ChoiceScorer:
+    """Walks the options' common tree once.
+
+    Call `note((), logits after the prompt)`, then for every feed in order `note(prefix, logits)`
+    for each
+    prefix of the path it reaches; then the results are known.
+    """
+
+    def __init__(self, constraint: Choice) -> None:
+        self.options = constraint.options
+        self._continuations: dict[Ids, set[int]] = defaultdict(set)
+        for option in self.options:
+            for at, token in enumerate(option):
+                self._continuations[option[:at]].add(token)
+        self._found: dict[Ids, float] = {}
+
+    def feeds(self) -> list[tuple[Feed, Ids]]:
+        """What to run after the prompt, each with the path it completes;
+        none if all options are one token.
+        """
+        paths = sorted({option[:-1] for option in self.options})
+        # in sorted order a path that goes on comes right after its own prefix
+        longest = [
+            path
+            for path, following in zip(paths, [*paths[1:], ()], strict=True)
+            if following[: len(path)] != path
+        ]
+        feeds: list[tuple[Feed, Ids]] = []
+        before: Ids = ()
+        for path in longest:
+            kept = len(os.path.commonprefix([before, path]))
+            feeds.append((Feed(kept, path[kept:]), path))
+            before = path
+        return feeds
+
+    def note(self, prefix: Ids, logits: Logits) -> None:
+        """`logits` follow the prompt and `prefix`. Raises `EngineError` for logits of NaN."""
+        require_numbers(logits)
+        scores = log_probabilities(logits)
+        for token in self._continuations.get(prefix, ()):
+            self._found[(*prefix, token)] = float(scores[token])
+
+    def logprobs(self, option: int) -> tuple[float, ...]:
+        """Log-probability of each token of an option under the model."""
+        ids = self.options[option]
+        return tuple(self._found[ids[: at + 1]] for at in range(len(ids)))
+
+    def probabilities(self) -> tuple[float, ...]:
+        """Softmax over the options' summed log-probabilities; sums to 1."""
+        return _softmax([sum(self.logprobs(option)) for option in range(len(self.options))])
+
+
+def choose(probabilities: tuple[float, ...], sampling: Sampling) -> int:
+    """The likeliest option at temperature 0, else one drawn by probability ** (1 / temperature)."""
+    if sampling.temperature == 0:
+        return probabilities.index(max(probabilities))
+    tempered = _softmax(
+        [math.log(p) / sampling.temperature if p > 0 else -math.inf for p in probabilities]
+    )
+    at = uniforms(sampling.seed, 0)[0]
+    for option, probability in enumerate(tempered):
+        at -= probability
+        if at < 0:
+            return option
+    return tempered.index(max(tempered))
+
+
+def _softmax(scores: list[float]) -> tuple[float, ...]:
+    top = max(scores)
+    odds = [math.exp(score - top) for score in scores]
+    total = sum(odds)
+    return tuple(odd / total for odd in odds)

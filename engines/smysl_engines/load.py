@@ -1,0 +1,28 @@
+"""Opens an engine directory with the backend its manifest names.
+
+Knows the backends' names; a backend's runtime is loaded only when it is chosen.
+"""
+
+from pathlib import Path
+
+from smysl_engines.base import Engine, EngineError
+from smysl_engines.manifest import read_manifest
+
+
+def open_engine(
+    directory: str | Path, *, threads: int | None = None, max_batch: int = 16
+) -> Engine:
+    """Load and check an engine. The caller closes it.
+
+    `threads`: of one forward pass; None chooses by the model's size. `max_batch`: calls that run
+    together. Raises `CorruptEngine` for a damaged directory, `EngineError` for one this
+    installation cannot run.
+    """
+    folder = Path(directory)
+    backend = read_manifest(folder).backend
+    if backend == "onnx":
+        # onnxruntime takes longer to load than everything else together
+        from smysl_engines.onnx import OnnxEngine
+
+        return OnnxEngine(folder, threads=threads, max_batch=max_batch)
+    raise EngineError(f"{folder} needs the backend {backend!r}; this installation has: onnx")

@@ -1,0 +1,154 @@
+"""What an engine directory says about itself, and whether its files still are what was verified.
+
+Knows manifest.json and file hashes; never a backend, and not where engines are kept.
+"""
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+
+from smysl_engines.base import EngineError
+
+FORMAT = 1
+MANIFEST_FILE = "manifest.json"
+TOKENIZER_FILE = "tokenizer.json"
+_MAX_MANIFEST_BYTES = 1_000_000
+
+
+# EngineError
+# └── CorruptEngine
+class CorruptEngine(EngineError):
+    """An engine directory that is incomplete, changed or of another format.
+    The remedy is to rebuild it.
+    """
+
+
+class Architecture(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers a backend needs before it reads a weight."""
+
+    vocabulary: int
+    hidden_size: int
+    layers: int
+    kv_heads: int
+    head_dim: int
+    context: int
+    """Most tokens of prompt and output together."""
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """What was compared before the engine was published: prefill, then decoding steps,
+    on random prompts.
+
+    `max_difference` to `greedy_agreement` are against a float32 reference that holds the engine's
+    own
+    rounded weights; `drift_*` against the checkpoint's weights.
+    """
+
+    positions: int
+    """Logit rows compared."""
+    max_difference: float
+    """Largest absolute logit difference."""
+    relative_difference: float
+    """Root mean square of the difference over that of the reference's centred logits."""
+    greedy_agreement: float
+    """Share of positions with the same likeliest token."""
+    drift_divergence: float
+    """Mean Kullback-Leibler divergence of the engine from the checkpoint, in nats."""
+    drift_greedy_agreement: float
+
+
+class FileEntry(msgspec.Struct, frozen=True):
+    bytes: int
+    blake2b: str
+    """Hex, 32 bytes."""
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """manifest.json."""
+
+    format: int
+    model: str
+    backend: str
+    precision: str
+    architecture: Architecture
+    files: dict[str, FileEntry]
+    """Every other file of the directory by name."""
+    source: dict[str, FileEntry]
+    """The checkpoint's files."""
+    tools: dict[str, str]
+    """Versions that built it."""
+    hardware: str
+    """Where it was built and verified."""
+    verification: Verification
+    fingerprint: str
+
+
+def fingerprint(
+    backend: str, precision: str, architecture: Architecture, files: dict[str, FileEntry]
+) -> str:
+    """16 bytes in hex over all that decides the output: 32 characters.
+    The model's name is not part of it.
+    """
+    deciding = (FORMAT, backend, precision, architecture, sorted(files.items()))
+    return hashlib.blake2b(msgspec.msgpack.encode(deciding), digest_size=16).hexdigest()
+
+
+def describe_file(path: Path) -> FileEntry:
+    digest = hashlib.blake2b(digest_size=32)
+    size = 0
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+            size += len(chunk)
+    return FileEntry(size, digest.hexdigest())
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+    (directory / MANIFEST_FILE).write_bytes(text + b"\n")
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """Parse manifest.json and check it against itself; the other files are not read.
+
+    Raises `CorruptEngine`.
+    """
+    path = directory / MANIFEST_FILE
+    try:
+        if path.stat().st_size > _MAX_MANIFEST_BYTES:
+            raise _corrupt(directory, f"{MANIFEST_FILE} is over {_MAX_MANIFEST_BYTES} bytes")
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _corrupt(directory, f"{MANIFEST_FILE} cannot be read ({error})") from error
+    if manifest.format != FORMAT:
+        raise _corrupt(directory, f"its format is {manifest.format}, this program reads {FORMAT}")
+    if bad := [name for name in manifest.files if Path(name).name != name]:
+        raise _corrupt(directory, f"it names the file {bad[0]!r} outside its directory")
+    expected = fingerprint(
+        manifest.backend, manifest.precision, manifest.architecture, manifest.files
+    )
+    if manifest.fingerprint != expected:
+        raise _corrupt(directory, f"its contents have the fingerprint {expected}")
+    return manifest
+
+
+def load_manifest(directory: Path) -> Manifest:
+    """`read_manifest`, and hash every file again.
+    Raises `CorruptEngine` for the first that differs.
+    """
+    manifest = read_manifest(directory)
+    for name, entry in manifest.files.items():
+        try:
+            found = describe_file(directory / name)
+        except OSError as error:
+            raise _corrupt(directory, f"{name} cannot be read ({error.strerror})") from error
+        if found != entry:
+            raise _corrupt(directory, f"{name} has changed since it was verified")
+    return manifest
+
+
+def _corrupt(directory: Path, what: str) -> CorruptEngine:
+    return CorruptEngine(
+        f"engine {directory} is damaged: {what}. Rebuild it: smysl build SOURCE --force"
+    )

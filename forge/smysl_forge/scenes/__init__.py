@@ -1,0 +1,1 @@
+"""Packs of scenes: what the word problems of the training data are about."""

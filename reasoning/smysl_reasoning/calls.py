@@ -1,0 +1,294 @@
+"""Every engine call of one run: submits, reads line by line, counts, keeps the budget and cancels.
+
+Knows the `Engine` protocol and token ids; never a node, a store or a dialect's grammar.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from smysl_engines.base import Call, Choice, Delta, Engine, EngineError, Finish, Sampling, Stream
+from smysl_reasoning.errors import Inconsistent, ReasoningError
+
+SETTLE_S = 5.0
+"""How long a cancelled call may take to end; the protocol promises one step."""
+
+
+class BudgetSpent(ReasoningError):
+    """The run has generated as many tokens as it may."""
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run's calls cost so far, in tokens and calls."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    generated_tokens: int = 0
+    calls: int = 0
+
+
+class Line(NamedTuple):
+    """Tokens up to and including the one that ends a line, and what they cost."""
+
+    ids: tuple[int, ...]
+    complete: bool
+    """It ends in the end token, within the limit."""
+    logprobs: tuple[float, ...]
+    calls: int
+    """1 where this line began a call, 0 where it went on with the one before."""
+    prompt_tokens: int
+    cached_tokens: int
+    milliseconds: float
+
+
+class Chosen(NamedTuple):
+    """What a constrained call chose."""
+
+    finish: Finish
+    prompt_tokens: int
+    milliseconds: float
+
+
+class Calls:
+    """The calls of one run. Each ends in exactly one finish or error, read or not."""
+
+    def __init__(self, engine: Engine, budget_tokens: int | None = None) -> None:
+        self._engine = engine
+        self._budget_tokens = budget_tokens
+        self._open: set[_Reading] = set()
+        self._submitted = 0
+        self._ended = 0
+        self.usage = Usage()
+
+    def submit(self, call: Call) -> "_Reading":
+        """Raises `EngineError` for a call that cannot run, and `BudgetSpent`."""
+        if self._budget_tokens is not None and self.usage.generated_tokens >= self._budget_tokens:
+            raise BudgetSpent(f"the budget of {self._budget_tokens} tokens is spent")
+        reading = _Reading(self, self._engine.submit(call))
+        self._submitted += 1
+        self._open.add(reading)
+        self.add(calls=1, prompt_tokens=len(call.prompt))
+        return reading
+
+    async def choose(self, prompt: Sequence[int], options: tuple[tuple[int, ...], ...]) -> Chosen:
+        """The probability of each option after `prompt`. Raises `EngineError`."""
+        started = time.perf_counter()
+        reading = self.submit(Call(prompt=tuple(prompt), constraint=Choice(options)))
+        try:
+            finish = await reading.finish()
+        finally:
+            reading.close()
+        if finish.choice is None:
+            raise EngineError(f"the call ended ({finish.reason}) before it chose")
+        return Chosen(finish, len(prompt), _since(started))
+
+    def add(
+        self,
+        *,
+        prompt_tokens: int = 0,
+        cached_tokens: int = 0,
+        generated_tokens: int = 0,
+        calls: int = 0,
+    ) -> None:
+        """Count something, a node that was reused for example."""
+        self.usage = Usage(
+            prompt_tokens=self.usage.prompt_tokens + prompt_tokens,
+            cached_tokens=self.usage.cached_tokens + cached_tokens,
+            generated_tokens=self.usage.generated_tokens + generated_tokens,
+            calls=self.usage.calls + calls,
+        )
+
+    @property
+    def over_budget(self) -> bool:
+        return self._budget_tokens is not None and self.usage.generated_tokens > self._budget_tokens
+
+    def ended(self, reading: "_Reading", finish: Finish | None) -> None:
+        """A call is over: `_Reading` says so once."""
+        self._open.discard(reading)
+        self._ended += 1
+        if finish is not None:
+            self.add(cached_tokens=finish.cached_tokens)
+
+    def cancel(self) -> None:
+        """Free every open call's slot. Returns at once; see `settle`."""
+        for reading in list(self._open):
+            reading.close()
+
+    async def settle(self) -> None:
+        """Cancel what is open and wait until every call has ended."""
+        self.cancel()
+        if pumps := [reading.pump for reading in self._open]:
+            await asyncio.wait(pumps, timeout=SETTLE_S)
+
+    def check(self) -> None:
+        """Every submitted call is open or has ended, exactly once."""
+        if self._submitted != self._ended + len(self._open):
+            raise Inconsistent(
+                f"{self._submitted} calls submitted, {self._ended} ended, {len(self._open)} open"
+            )
+
+
+class _Reading:
+    """One call being read. A task of its own reads the stream, so that a reader that is cancelled
+    or slow disturbs neither the stream nor its end."""
+
+    def __init__(self, calls: Calls, stream: Stream) -> None:
+        self._calls = calls
+        self._stream = stream
+        self._tokens: deque[tuple[int, float]] = deque()
+        self._finish: Finish | None = None
+        self._error: EngineError | None = None
+        self._over = False
+        self._waiter: asyncio.Future[None] | None = None
+        self.pump = asyncio.create_task(self._read())
+
+    async def next(self) -> tuple[int, float] | None:
+        """The next token and its log-probability (0 where unknown); None after the last.
+        Raises `EngineError` or `BudgetSpent`."""
+        while not self._tokens:
+            if self._error is not None:
+                raise self._error
+            if self._over:
+                return None
+            await self._news()
+        if self._calls.over_budget:
+            raise BudgetSpent("the token budget is spent")
+        return self._tokens.popleft()
+
+    async def finish(self) -> Finish:
+        """Wait for the end. Raises `EngineError`."""
+        while not self._over:
+            await self._news()
+        if self._error is not None:
+            raise self._error
+        assert self._finish is not None
+        return self._finish
+
+    def close(self) -> None:
+        """Free the call's slot, unless it has ended."""
+        if not self._over:
+            self._stream.cancel()
+
+    async def _news(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        await self._waiter
+
+    async def _read(self) -> None:
+        try:
+            async for event in self._stream:
+                match event:
+                    case Delta(ids, logprobs):
+                        known = logprobs or (0.0,) * len(ids)
+                        self._tokens.extend(zip(ids, known, strict=True))
+                        self._calls.add(generated_tokens=len(ids))
+                    case Finish():
+                        self._finish = event
+                self._wake()
+            if self._finish is None:
+                self._error = EngineError("the engine ended a call without a finish")
+        except EngineError as error:
+            self._error = error
+        except Exception as error:
+            self._error = EngineError(f"the engine failed: {error}")
+        finally:
+            self._over = True
+            self._calls.ended(self, self._finish)
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class Lines:
+    """Reads a text line by line, where each line is asked for by the whole prompt it continues.
+
+    A call goes on from one line to the next as long as its own tokens are what the next prompt adds
+    (the slot of a step's result, say); where they are not, a new call begins. With greedy sampling
+    a line is therefore the same as if it had a call of its own, at a fraction of the prompts.
+    """
+
+    def __init__(
+        self, calls: Calls, sampling: Sampling, *, end: int, context: int, line_tokens: int
+    ) -> None:
+        """`end` is the token that ends a line; `sampling.max_tokens` bounds all lines of a call
+        together."""
+        self._calls = calls
+        self._sampling = sampling
+        self._end = end
+        self._context = context
+        self._line_tokens = line_tokens
+        self._reading: _Reading | None = None
+        self._said: list[int] = []
+
+    async def line(
+        self, prompt: Sequence[int], on_token: Callable[[int], None] | None = None
+    ) -> Line:
+        """The line that follows `prompt`. Raises `EngineError` or `BudgetSpent`."""
+        started = time.perf_counter()
+        goes_on = await self._follow(prompt)
+        token = await self._reading.next() if goes_on and self._reading else None
+        if token is None:
+            goes_on = False
+            token = await self._begin(prompt).next()
+        reading = self._reading
+        assert reading is not None
+        ids: list[int] = []
+        logprobs: list[float] = []
+        while token is not None:
+            ids.append(token[0])
+            logprobs.append(token[1])
+            self._said.append(token[0])
+            if on_token is not None:
+                on_token(token[0])
+            if token[0] == self._end or len(ids) == self._line_tokens:
+                break
+            token = await reading.next()
+        cached = 0
+        if self._end in self._sampling.stop or token is None:
+            cached = (await reading.finish()).cached_tokens
+        return Line(
+            ids=tuple(ids),
+            complete=bool(ids) and ids[-1] == self._end,
+            logprobs=tuple(logprobs),
+            calls=0 if goes_on else 1,
+            prompt_tokens=0 if goes_on else len(prompt),
+            cached_tokens=0 if goes_on else cached,
+            milliseconds=_since(started),
+        )
+
+    def close(self) -> None:
+        """Free the call's slot. Idempotent."""
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None
+
+    async def _follow(self, prompt: Sequence[int]) -> bool:
+        """Read on through what `prompt` adds; False when the call says something else, or has
+        ended."""
+        if self._reading is None or list(prompt[: len(self._said)]) != self._said:
+            return False
+        for expected in prompt[len(self._said) :]:
+            token = await self._reading.next()
+            if token is None or token[0] != expected:
+                return False
+            self._said.append(expected)
+        return True
+
+    def _begin(self, prompt: Sequence[int]) -> _Reading:
+        self.close()
+        room = max(1, min(self._sampling.max_tokens, self._context - len(prompt)))
+        sampling = msgspec.structs.replace(self._sampling, max_tokens=room)
+        self._reading = self._calls.submit(
+            Call(prompt=tuple(prompt), sampling=sampling, logprobs=True)
+        )
+        self._said = list(prompt)
+        return self._reading
+
+
+def _since(started: float) -> float:
+    return (time.perf_counter() - started) * 1000

@@ -1,0 +1,220 @@
+"""What a module of thinking is: a typed signature and one coroutine; and the values that pass
+between modules.
+
+Knows types and options; never an engine, a store or a program.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import msgspec
+
+from smysl_reasoning.derivation import Derivation
+from smysl_reasoning.dialects.native import Question
+from smysl_reasoning.events import Verdict
+from smysl_reasoning.nodes import Node, PlanData
+
+if TYPE_CHECKING:
+    from smysl_reasoning.workbench import Workbench
+
+Setting = bool | int | float | str
+T = TypeVar("T")
+
+
+class OptionError(ValueError):
+    """An option's value that is not allowed; names option, value and what is."""
+
+
+class Option(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A setting of a module or program. Its type is that of its default."""
+
+    default: bool | int | float | str
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    help: str = ""
+
+    def settle(self, name: str, value: object) -> Setting:
+        """`value` as this option's type. Raises `OptionError`."""
+        settled: Setting
+        match self.default, value:
+            case bool(), bool(given):
+                return given
+            case bool(), _:
+                raise OptionError(f"option {name!r} is {value!r}; it takes true or false")
+            case str(), str(text):
+                return text
+            case str(), _:
+                raise OptionError(f"option {name!r} is {value!r}; it takes a text")
+            case int(), int() | float() as number if not isinstance(value, bool) and number == int(
+                number
+            ):
+                settled = int(number)
+            case float(), int() | float() as number if not isinstance(value, bool):
+                settled = float(number)
+            case _:
+                raise OptionError(
+                    f"option {name!r} is {value!r}; it takes a {self._noun}{self._range}"
+                )
+        too_low = self.minimum is not None and settled < self.minimum
+        too_high = self.maximum is not None and settled > self.maximum
+        if too_low or too_high or settled != settled:
+            raise OptionError(f"option {name!r} is {value!r}; it takes a {self._noun}{self._range}")
+        return settled
+
+    @property
+    def _noun(self) -> str:
+        return "whole number" if isinstance(self.default, int) else "number"
+
+    @property
+    def _range(self) -> str:
+        low = "" if self.minimum is None else f" from {self.minimum}"
+        high = "" if self.maximum is None else f" to {self.maximum}"
+        return low + high
+
+
+class Port(NamedTuple):
+    """An input of a module."""
+
+    type: str
+    many: bool = False
+    """It takes several values, and lists of branches."""
+    optional: bool = False
+
+
+# ------------------------------------------------------------ values on the wires
+
+
+class Input(NamedTuple):
+    """A node that another is made of, and the part it plays."""
+
+    role: str
+    node: Node
+
+
+class Asked(NamedTuple):
+    """`question`: what was asked, and its node."""
+
+    node: Node
+    question: Question
+    """With the context before it, if there is one."""
+    context: Node | None = None
+
+    @property
+    def inputs(self) -> list[Input]:
+        """What a node that rests on the question's words or quantities is made of."""
+        return [Input("question", self.node)] + (
+            [Input("context", self.context)] if self.context else []
+        )
+
+
+class Planned(NamedTuple):
+    """`plan`"""
+
+    node: Node
+    plan: PlanData | None
+    """None when the model's plan could not be read."""
+
+
+class Derived(NamedTuple):
+    """`derivation`: one way to an answer."""
+
+    node: Node
+    """Its last node: the answer, the candidate, or where it failed."""
+    answer: str | None
+    """In normal form; None when it reached none."""
+    derivation: Derivation | None
+    """None for an answer given at once."""
+    outside: bool = False
+    """Its plan says that the question is outside what the model was trained on."""
+    confidence: float | None = None
+
+
+class Chosen(NamedTuple):
+    """`choice`: the derivation to stand by, among all."""
+
+    winner: Derived | None
+    main: Derived | None
+    """The derivation that was to be compared with the others, where there is one."""
+    votes: tuple[tuple[str, int], ...]
+    """(answer, derivations that reach it), most first."""
+    total: int
+    """Derivations, with those that reached no answer."""
+    node: Node | None
+
+    @property
+    def agreement(self) -> float:
+        """Share of all derivations that reach the winner's answer."""
+        if self.winner is None or not self.total:
+            return 0.0
+        return dict(self.votes)[self.winner.answer or ""] / self.total
+
+    @property
+    def outvoted(self) -> bool:
+        """The others' majority replaced the main derivation."""
+        return self.main is not None and self.winner is not None and self.winner is not self.main
+
+
+class Checked(NamedTuple):
+    """`check`: what a verifier found."""
+
+    node: Node | None
+    probability: float | None
+
+
+class Judged(NamedTuple):
+    """`verdict`"""
+
+    verdict: Verdict
+    confidence: float | None
+    message: str
+    node: Node | None
+
+
+class Outcome(NamedTuple):
+    """`outcome`: what the run answers."""
+
+    answer: str | None
+    verdict: Verdict
+    confidence: float | None
+    message: str
+
+
+class Inputs:
+    """Values by port, as the program's parser has checked them."""
+
+    def __init__(self, values: Mapping[str, Sequence[object]]) -> None:
+        self._values = values
+
+    def one(self, port: str, kind: type[T]) -> T:
+        (value,) = self._values[port]
+        assert isinstance(value, kind)
+        return value
+
+    def maybe(self, port: str, kind: type[T]) -> T | None:
+        return self.one(port, kind) if self._values.get(port) else None
+
+    def many(self, port: str, kind: type[T]) -> list[T]:
+        values = self._values.get(port, ())
+        assert all(isinstance(value, kind) for value in values)
+        return list(values)  # type: ignore[arg-type]
+
+
+Settings = Mapping[str, Setting]
+
+
+class Module(NamedTuple):
+    """A module of thinking: inputs -> output, by one coroutine that writes nodes on its way."""
+
+    name: str
+    version: int
+    """Raised when the same inputs would give another node: recipe keys hold it."""
+    summary: str
+    inputs: Mapping[str, Port]
+    output: str
+    run: "Callable[[Workbench, Inputs, Settings], Awaitable[object]]"
+    options: Mapping[str, Option] = {}
+
+    @property
+    def label(self) -> str:
+        """Name and version, as recipes hold it: `derive@1`."""
+        return f"{self.name}@{self.version}"

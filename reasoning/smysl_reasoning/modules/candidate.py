@@ -1,0 +1,106 @@
+"""candidate: a whole derivation with a plan of its own, folded into one node; sampled or of the
+reworded question."""
+
+from smysl_engines.base import Sampling
+from smysl_reasoning.answers import normalise
+from smysl_reasoning.calls import Line
+from smysl_reasoning.compute import ComputeError
+from smysl_reasoning.derivation import Derivation
+from smysl_reasoning.dialects.native import Thought, TooManyQuantities, Unreadable
+from smysl_reasoning.modules import plan as plan_module
+from smysl_reasoning.modules.base import Asked, Derived, Inputs, Module, Option, Port, Settings
+from smysl_reasoning.nodes import CandidateData, Node, PlanData, Status
+from smysl_reasoning.workbench import (
+    DERIVATION_TOKENS,
+    LINE_TOKENS,
+    Workbench,
+    line_stats,
+)
+
+
+async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Derived:
+    asked = inputs.one("question", Asked)
+    question = asked.question
+    if settings["reword"]:
+        try:
+            question = bench.dialect.read(bench.dialect.reworded(question.text))
+        except TooManyQuantities:
+            pass  # the original fits: it is derived as it stands
+    derivation = Derivation(bench.dialect, question)
+    temperature = float(settings["temperature"])
+    sampling = Sampling(
+        temperature=temperature,
+        seed=bench.seed if temperature else 0,
+        max_tokens=DERIVATION_TOKENS,
+    )
+    draft = bench.draft(
+        MODULE.label,
+        asked.inputs,
+        prompt=derivation.prompt,
+        sampling=sampling,
+    )
+    if node := await draft.reused():
+        return _recalled(node, derivation)
+    draft.start("candidate")
+    lines: list[Line] = []
+    failure = await _derive(bench, derivation, sampling, lines)
+    stats = line_stats(*lines)
+    text = "\n".join([*derivation.lines(), *([failure] if failure else [])])
+    value = None if derivation.answer is None else normalise(derivation.answer)
+    data = CandidateData(
+        value,
+        derivation.plan,
+        tuple((thought.kind, thought.text) for thought in derivation.thoughts),
+    )
+    status: Status = "failed" if value is None and not derivation.outside else "done"
+    node = await draft.finish("candidate", text, data, stats=stats, status=status)
+    return Derived(node, value, derivation, derivation.outside, stats.confidence)
+
+
+async def _derive(
+    bench: Workbench, derivation: Derivation, sampling: Sampling, spent: list[Line]
+) -> str:
+    """Derive to the end; returns why there is no answer, or nothing."""
+    lines = bench.lines(sampling)
+    try:
+        while derivation.answer is None:
+            line = await lines.line(derivation.prompt)
+            spent.append(line)
+            if not line.complete:
+                return f"no end of a line within {LINE_TOKENS} tokens"
+            if derivation.plan is None:
+                derivation.set_plan(bench.dialect.read_plan(line.ids))
+                if derivation.outside:
+                    return plan_module.shown(PlanData("outside", 0))
+            else:
+                derivation.add(bench.dialect.read_thought(line.ids))
+    except (Unreadable, ComputeError) as error:
+        return str(error)
+    finally:
+        lines.close()
+    return ""
+
+
+def _recalled(node: Node, derivation: Derivation) -> Derived:
+    """A reused candidate, its derivation rebuilt from its data."""
+    assert isinstance(node.data, CandidateData)
+    if node.data.plan is not None:
+        derivation.set_plan(node.data.plan)
+    for kind, text in node.data.thoughts:
+        assert kind in ("step", "fact", "answer")
+        derivation.add(Thought(kind, text))  # type: ignore[arg-type]
+    return Derived(node, node.data.value, derivation, derivation.outside, node.stats.confidence)
+
+
+MODULE = Module(
+    name="candidate",
+    version=1,
+    summary="derive the answer independently, folded into one node",
+    inputs={"question": Port("question")},
+    output="derivation",
+    run=run,
+    options={
+        "temperature": Option(default=0.7, minimum=0.0, maximum=2.0, help="0 is greedy"),
+        "reword": Option(default=False, help="derive from the question in another wording"),
+    },
+)

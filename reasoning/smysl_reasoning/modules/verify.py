@@ -1,0 +1,120 @@
+"""verify: whether the answer may be called verified, from agreement, the checker and the plan; no
+model.
+
+Confidence is agreement times the checker's probability: both must be high, and neither knows the
+other. An answer that only one derivation stands behind has its tokens' mean probability instead,
+and is never verified.
+"""
+
+from smysl_reasoning.modules.base import (
+    Checked,
+    Chosen,
+    Input,
+    Inputs,
+    Judged,
+    Module,
+    Planned,
+    Port,
+    Settings,
+)
+from smysl_reasoning.nodes import CheckData, Node
+from smysl_reasoning.thresholds import Thresholds
+from smysl_reasoning.workbench import Workbench
+
+METHOD = "agreement"
+
+
+async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Judged:
+    choice = inputs.one("choice", Chosen)
+    check = inputs.maybe("check", Checked)
+    plan = inputs.maybe("plan", Planned)
+    outside = plan is not None and plan.plan is not None and plan.plan.problem == "outside"
+    node = await _agreement_node(bench, choice, outside)
+    probability = check.probability if check else None
+    return judge(choice, probability, outside, bench.thresholds, bench.info.model, node)
+
+
+def judge(
+    choice: Chosen,
+    probability: float | None,
+    outside: bool,
+    thresholds: Thresholds,
+    model: str,
+    node: Node | None = None,
+) -> Judged:
+    """The verdict. `probability` is the checker's; `outside` is what the plan says."""
+    winner = choice.winner
+    if outside or winner is None:
+        return Judged(
+            "failed",
+            None,
+            f"not confident: this question seems to lie outside what {model} was trained on"
+            if outside or choice.total == 0 or not choice.votes
+            else "not confident: most derivations find the question outside or reach no answer",
+            node,
+        )
+    if choice.total == 1:
+        reason = "one answer, given at once, with nothing independent to compare it with"
+        return Judged("unverified", winner.confidence, reason, node)
+    agreement = choice.agreement
+    confidence = agreement if probability is None else agreement * probability
+    agreeing = dict(choice.votes)[winner.answer or ""]
+    found = f"{agreeing} of {choice.total} derivations agree"
+    if agreement < thresholds.decline:
+        message = f"not confident: only {found} on {winner.answer}"
+        return Judged("failed", confidence, message, node)
+    reasons = []
+    if agreement < thresholds.agreement:
+        reasons.append(f"{found} ({thresholds.agreement:.0%} needed)")
+    if choice.total < thresholds.derivations:
+        reasons.append(
+            f"{choice.total} derivations were compared ({thresholds.derivations} needed)"
+        )
+    if probability is None:
+        reasons.append("no checker was asked")
+    elif probability < thresholds.check:
+        reasons.append(f"the checker gives {probability:.1%} ({thresholds.check:.0%} needed)")
+    return Judged("unverified" if reasons else "verified", confidence, "; ".join(reasons), node)
+
+
+async def _agreement_node(bench: Workbench, choice: Chosen, outside: bool) -> Node | None:
+    if choice.node is None:
+        return None
+    wanted = bench.thresholds.agreement
+    agreement = choice.agreement
+    passed = agreement >= wanted and not outside and choice.total >= bench.thresholds.derivations
+    draft = bench.draft(
+        MODULE.label,
+        [Input("choice", choice.node)],
+        prompt=f"{wanted} {bench.thresholds.derivations} {outside}",
+    )
+    if node := await draft.reused():
+        return node
+    data = CheckData(METHOD, agreement, passed)
+    return await draft.finish("check", _shown(choice, wanted, outside), data)
+
+
+def _shown(choice: Chosen, wanted: float, outside: bool) -> str:
+    if choice.winner is None or choice.winner.answer is None:
+        return "the derivations give no answer to stand by"
+    agreeing = dict(choice.votes)[choice.winner.answer]
+    answer = choice.winner.answer
+    text = f"{agreeing} of {choice.total} derivations agree on {answer} ({wanted:.0%} needed)"
+    if choice.outvoted and choice.main is not None:
+        said = choice.main.answer
+        text += f"; the main derivation, with {said or 'no answer'}, was outvoted"
+    return text + ("; the plan finds the question outside" if outside else "")
+
+
+MODULE = Module(
+    name="verify",
+    version=1,
+    summary="say whether the answer may be called verified",
+    inputs={
+        "choice": Port("choice"),
+        "check": Port("check", optional=True),
+        "plan": Port("plan", optional=True),
+    },
+    output="verdict",
+    run=run,
+)

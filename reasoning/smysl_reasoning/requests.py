@@ -1,0 +1,54 @@
+"""What a client may ask of the runtime, and the limits it is held to before anything is written.
+
+Knows sizes and names; never tokens, stores or engines.
+"""
+
+import math
+
+import msgspec
+
+from smysl_reasoning.errors import BadRequest
+
+QUESTION_LIMIT_BYTES = 32 << 10
+"""Of question and context together, in UTF-8."""
+SEED_LIMIT = 2**63
+
+
+class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A question for a program."""
+
+    question: str
+    program: str = "solve"
+    context: str = ""
+    """Text that the question refers to; it is read before the question."""
+    session: str | None = None
+    """Id (or unique prefix, or `@last`) of a session to continue; None begins one."""
+    seed: int = 0
+    options: dict[str, object] = {}
+    """Options of the program, by name."""
+    budget_tokens: int | None = None
+    """Most tokens to generate, over all calls; when they are spent the run ends with what is
+    there."""
+    budget_seconds: float | None = None
+
+
+def check_request(request: RunRequest) -> None:
+    """Raise `BadRequest` for what no program can run."""
+    if not request.question.strip():
+        raise BadRequest("the question is empty; type one, or pipe it in")
+    try:
+        size = len(request.question.encode()) + len(request.context.encode())
+    except UnicodeEncodeError as error:
+        raise BadRequest(f"the question is not valid text: {error.reason}") from None
+    if size > QUESTION_LIMIT_BYTES:
+        raise BadRequest(
+            f"question and context have {size} bytes; the limit is {QUESTION_LIMIT_BYTES}. "
+            "Shorten them."
+        )
+    if not 0 <= request.seed < SEED_LIMIT:
+        raise BadRequest(f"seed is {request.seed}; it must be from 0 to {SEED_LIMIT - 1}")
+    if request.budget_tokens is not None and request.budget_tokens < 1:
+        raise BadRequest(f"the token budget is {request.budget_tokens}; it must be at least 1")
+    seconds = request.budget_seconds
+    if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
+        raise BadRequest(f"the time budget is {seconds} s; it must be a positive number")

@@ -1,0 +1,282 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from smysl_build_engines.build import Built, build, ensure, plan
+from smysl_build_engines.bundled import bundled_model
+from smysl_build_engines.checkpoint import LlamaConfig, open_checkpoint
+from smysl_build_engines.errors import (
+    BadCheckpoint,
+    StoreError,
+    UnsupportedModel,
+    VerificationFailed,
+)
+from smysl_build_engines.graph import write_graph
+from smysl_build_engines.quantise import Precision
+from smysl_build_engines.random_model import write_random_model, write_safetensors
+from smysl_build_engines.store import EngineStore
+from smysl_build_engines.verify import verify
+from smysl_engines.manifest import describe_file, load_manifest, read_manifest
+from smysl_engines.onnx import GRAPH_FILE
+from smysl_engines.shelf import find_engine, list_engines
+
+CONFIG = LlamaConfig(
+    vocab_size=200,
+    hidden_size=96,
+    intermediate_size=160,
+    num_hidden_layers=2,
+    num_attention_heads=3,
+    num_key_value_heads=1,
+    head_dim=32,
+    max_position_embeddings=64,
+    rms_norm_eps=1e-5,
+    rope_theta=10000.0,
+    tie_word_embeddings=True,
+)
+SMYSL_BUILD = (sys.executable, "-c", "from smysl_build_engines.app import main; main()")
+PRECISIONS: tuple[Precision, ...] = ("fp32", "int8", "int4")
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_random_model(tmp_path_factory.mktemp("source") / "tiny", CONFIG)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> EngineStore:
+    return EngineStore(tmp_path / "data" / "engines")
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("dtype", ["F32", "BF16"])
+def test_every_precision_computes_what_the_reference_computes(
+    tmp_path: Path, store: EngineStore, precision: Precision, tied: bool, dtype: str
+) -> None:
+    config = msgspec.structs.replace(CONFIG, tie_word_embeddings=tied)
+    folder = write_random_model(tmp_path / "m", config, dtype=dtype)
+    found = ensure(folder, store, precision=precision).manifest.verification
+    assert found.positions == 5 + 23 + 48 + 3 * 8
+    if precision == "fp32":
+        assert found.max_difference < 1e-4
+        assert found.drift_greedy_agreement == 1
+        assert abs(found.drift_divergence) < 1e-6
+    else:
+        assert 1e-6 < found.relative_difference < 0.04
+        assert found.drift_divergence < (0.01 if precision == "int8" else 0.2)
+
+
+def test_a_width_no_block_divides_is_padded(tmp_path: Path, store: EngineStore) -> None:
+    config = msgspec.structs.replace(CONFIG, hidden_size=100, intermediate_size=90)
+    folder = write_random_model(tmp_path / "m", config)
+    for precision in PRECISIONS:
+        assert ensure(folder, store, precision=precision).manifest.verification.positions > 0
+
+
+def test_a_wrong_graph_is_refused_and_nothing_is_published(
+    source: Path, tmp_path: Path, store: EngineStore
+) -> None:
+    checkpoint = open_checkpoint(source)
+    wanted = plan(checkpoint, name="tiny", precision="fp32")
+    for precision in PRECISIONS:
+        folder = tmp_path / precision
+        folder.mkdir()
+        wrong = msgspec.structs.replace(CONFIG, rope_theta=9000.0)
+        write_graph(wrong, checkpoint.weights, precision, folder, 64)
+        with pytest.raises(VerificationFailed, match=precision):
+            verify(
+                folder / GRAPH_FILE,
+                wanted.architecture,
+                CONFIG,
+                checkpoint.weights,
+                precision,
+            )
+
+
+def test_weights_that_are_not_numbers_are_refused_and_nothing_is_published(
+    source: Path, tmp_path: Path, store: EngineStore
+) -> None:
+    weights = dict(open_checkpoint(source).weights)
+    weights["model.norm.weight"] = weights["model.norm.weight"] * np.nan
+    folder = write_random_model(tmp_path / "m", CONFIG)
+    write_safetensors(folder / "model.safetensors", weights)
+    with pytest.raises(VerificationFailed, match="finite"):
+        ensure(folder, store)
+    assert list_engines(store.folder) == []
+    assert [path.name for path in store.folder.iterdir()] == [".lock"]
+
+
+def test_the_manifest_records_source_files_tools_and_figures(
+    source: Path, store: EngineStore
+) -> None:
+    built = ensure(source, store, name="zerno")
+    manifest = load_manifest(built.directory)
+    assert manifest == built.manifest
+    assert built.directory == store.folder / manifest.fingerprint
+    assert manifest.model == "zerno"
+    assert manifest.source["config.json"] == describe_file(source / "config.json")
+    assert set(manifest.files) == {"model.onnx", "weights.bin", "tokenizer.json"}
+    assert {"numpy", "onnx", "onnxruntime", "python"} <= set(manifest.tools)
+    assert (built.directory / "tokenizer.json").read_bytes() == b"{}"
+
+
+def test_building_again_finds_the_engine_and_force_builds_the_same_one(
+    source: Path, store: EngineStore
+) -> None:
+    first = ensure(source, store)
+    again = ensure(source, store)
+    assert (first.reused, again.reused) == (False, True)
+    checkpoint = open_checkpoint(source)
+    wanted = plan(checkpoint, name="tiny", precision="fp32")
+    forced = build(checkpoint, wanted, store, lambda line: None, force=True)
+    assert not forced.reused
+    assert forced.manifest.fingerprint == first.manifest.fingerprint
+    assert len(list_engines(store.folder)) == 1
+
+
+@pytest.mark.parametrize("name", ["weights.bin", "model.onnx", "tokenizer.json", "manifest.json"])
+def test_a_damaged_engine_is_built_again(source: Path, store: EngineStore, name: str) -> None:
+    first = ensure(source, store)
+    path = first.directory / name
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    repaired = ensure(source, store)
+    assert not repaired.reused
+    assert load_manifest(repaired.directory) == first.manifest
+
+
+def test_a_changed_source_replaces_the_engine_of_its_name(
+    tmp_path: Path, store: EngineStore
+) -> None:
+    first = ensure(write_random_model(tmp_path / "m", CONFIG, seed=1), store)
+    other = ensure(write_random_model(tmp_path / "n", CONFIG, seed=1), store)
+    second = ensure(write_random_model(tmp_path / "m", CONFIG, seed=2), store)
+    assert second.manifest.fingerprint != first.manifest.fingerprint
+    assert find_engine(store.folder, "m").directory == second.directory
+    # the same weights under another name took the first engine's place
+    assert other.directory == first.directory
+    assert find_engine(store.folder, "n").directory == other.directory
+
+
+def test_two_processes_that_build_at_once_build_it_once(source: Path, store: EngineStore) -> None:
+    command = [*SMYSL_BUILD, str(source), "--json", "--store", str(store.folder)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    answers = [json.loads(process.communicate(timeout=60)[0]) for process in running]
+    assert sorted(answer["reused"] for answer in answers) == [False, True]
+    assert len(list_engines(store.folder)) == 1
+
+
+def test_what_a_killed_build_left_is_swept_by_the_next(source: Path, store: EngineStore) -> None:
+    left = store.folder / ".staging-dead"
+    left.mkdir(parents=True)
+    (left / "weights.bin").write_bytes(b"half")
+    ensure(source, store)
+    assert not left.exists()
+
+
+def test_a_deleted_engine_is_gone(source: Path, store: EngineStore) -> None:
+    ensure(source, store)
+    with store.lock():
+        store.delete(find_engine(store.folder, "tiny"))
+    assert list_engines(store.folder) == []
+    assert [path.name for path in store.folder.iterdir()] == [".lock"]
+
+
+def test_an_unwritable_store_is_refused_with_the_remedy(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="--store"):
+        ensure(source, EngineStore(tmp_path / "file" / "engines"))
+
+
+def test_a_plan_refuses_names_and_contexts_that_cannot_be(source: Path) -> None:
+    checkpoint = open_checkpoint(source)
+    for name in ("", "../x", ".hidden", "a b", "-x"):
+        with pytest.raises(BadCheckpoint, match="cannot name"):
+            plan(checkpoint, name=name, precision="fp32")
+    for context in (0, 65):
+        with pytest.raises(UnsupportedModel, match="64"):
+            plan(checkpoint, name="a", precision="fp32", context=context)
+
+
+def test_the_plan_counts_parameters_and_cuts_the_context(source: Path) -> None:
+    wanted = plan(open_checkpoint(source), name="a", precision="int8", context=32)
+    attention = 96 * 96 + 2 * 32 * 96 + 96 * 96
+    layer = attention + 3 * 160 * 96 + 2 * 96
+    assert wanted.parameters == 200 * 96 + 2 * layer + 96
+    assert wanted.architecture.context == 32
+
+
+class Result(msgspec.Struct, frozen=True):
+    code: int
+    out: str
+    err: str
+
+
+def smysl_build(*arguments: str | Path, **environment: str) -> Result:
+    done = subprocess.run(
+        [*SMYSL_BUILD, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | environment,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def test_the_command_builds_checks_and_answers_in_json(source: Path, tmp_path: Path) -> None:
+    data = {"SMYSL_DATA_DIR": str(tmp_path)}
+    dry = smysl_build(source, "--dry-run", **data)
+    assert (dry.code, dry.out) == (0, "would build tiny (fp32)\n")
+    assert "layers" in dry.err
+    missing = smysl_build(source, "--verify", **data)
+    assert missing.code == 1
+    assert "no engine 'tiny'" in missing.err
+    built = smysl_build(source, "--json", "--precision", "int8", **data)
+    assert built.code == 0, built.err
+    answer = json.loads(built.out)
+    assert answer["reused"] is False
+    assert answer["precision"] == "int8"
+    assert answer["directory"] == str(tmp_path / "engines" / answer["fingerprint"])
+    checked = smysl_build(source, "--precision", "int8", "--verify", **data)
+    assert checked.code == 0, checked.err
+    assert "is intact" in checked.out
+    damaged = Path(answer["directory"]) / "weights.bin"
+    damaged.write_bytes(b"")
+    refused = smysl_build(source, "--precision", "int8", "--verify", **data)
+    assert refused.code == 1
+    assert "weights.bin has changed" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        (("nowhere",), 1, "nowhere"),
+        (("/nowhere/at/all",), 1, "config.json"),
+        ((), 2, "SOURCE"),
+        ((".", "--bundled"), 2, "either"),
+        ((".", "--precision", "int2"), 2, "int2"),
+    ],
+)
+def test_the_command_names_what_is_wrong_in_one_line_or_usage(
+    tmp_path: Path, arguments: tuple[str, ...], code: int, complaint: str
+) -> None:
+    found = smysl_build(*arguments, SMYSL_DATA_DIR=str(tmp_path), COLUMNS="200")
+    assert found.code == code
+    assert complaint in found.err
+    assert found.out == ""
+    assert "Traceback" not in found.err
+
+
+def test_a_bundled_model_that_is_not_there_is_named() -> None:
+    with pytest.raises(BadCheckpoint, match="'unheard-of'"):
+        bundled_model("unheard-of")
+
+
+def test_a_built_engine_names_what_it_reused(source: Path, store: EngineStore) -> None:
+    built: Built = ensure(source, store)
+    assert read_manifest(built.directory).hardware

@@ -1,0 +1,113 @@
+"""The whole product: `smysl` starts `smysld`, which builds and opens an engine of random weights.
+
+What such a model says means nothing; that it is asked, answered and remembered is what counts.
+"""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+from smysl_build_engines.random_model import SMALL, write_random_model
+from smysl_daemon.launch import daemon_pid, stop_daemon
+from smysl_reasoning.dialects.native import SPECIALS
+
+
+@pytest.fixture(scope="module")
+def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder whose `zerno` has random weights and the smallest native tokenizer."""
+    folder = tmp_path_factory.mktemp("models")
+    tokens = [*SPECIALS, *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    tokenizer = Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(
+        [AddedToken(token, normalized=False, special=True) for token in SPECIALS]
+    )
+    config = msgspec.structs.replace(
+        SMALL, vocab_size=len(tokens), num_hidden_layers=1, hidden_size=64, intermediate_size=64
+    )
+    write_random_model(folder / "zerno", config)
+    (folder / "zerno" / "tokenizer.json").write_text(tokenizer.to_str())
+    return folder
+
+
+@pytest.fixture
+def real(cold: Any, models_folder: Path) -> Iterator[Any]:
+    """Folders where the first question starts a real daemon."""
+    cold.env["SMYSL_MODELS_DIR"] = str(models_folder)
+    yield cold
+    stop_daemon(cold.dirs, now=True)
+
+
+def by_id(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(nodes, key=lambda node: str(node["id"]))
+
+
+def ask(real: Any, *words: str) -> dict[str, Any]:
+    done = real.smysl("--json", *words)
+    assert done.returncode in (0, 3), done.stderr
+    result = json.loads(done.stdout)
+    assert isinstance(result, dict)
+    return result
+
+
+@pytest.mark.slow
+def test_the_first_question_builds_the_engine_and_starts_the_daemon(real: Any) -> None:
+    first = ask(real, "-p", "direct", "What is 6 * 7?")
+    assert first["model"] == "zerno" and first["nodes"][0]["kind"] == "question"
+    status = json.loads(real.smysl("daemon", "status", "--json").stdout)
+    assert status["rss_bytes"] <= 200e6
+    (engine,) = json.loads(real.smysl("engines", "verify", "--json").stdout)
+    assert engine["loaded"] and engine["problem"] is None
+    shown = json.loads(real.smysl("show", "--json").stdout)["nodes"]
+    assert by_id(shown) == by_id(first["nodes"])
+    assert (
+        json.loads(real.smysl("show", first["session"][:8], "--json").stdout)["session"]["title"]
+        == "What is 6 * 7?"
+    )
+    other = real.smysl("-m", "gpt", "What is 6 * 7?")
+    assert other.returncode == 2 and "'gpt' is not loaded" in other.stderr
+    unknown = real.smysl("-p", "slove", "What is 6 * 7?")
+    assert unknown.returncode == 2 and "solve" in unknown.stderr
+    long = real.smysl(stdin=b"x" * 1_000_000)
+    assert long.returncode == 2 and "32768" in long.stderr
+    assert real.smysl("-c", "-p", "direct", "And 6 * 8?").returncode in (0, 3)
+    assert len(json.loads(real.smysl("sessions", "list", "--json").stdout)) == 1
+
+
+@pytest.mark.slow
+def test_a_killed_daemon_has_kept_every_finished_node(real: Any) -> None:
+    first = ask(real, "-p", "direct", "What is 6 * 7?")
+    pid = daemon_pid(real.dirs)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 120
+    while daemon_pid(real.dirs) == pid:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    kept = json.loads(real.smysl("show", "@last", "--json").stdout)["nodes"]
+    assert by_id(kept) == by_id(first["nodes"])
+    assert daemon_pid(real.dirs) != pid
+
+
+@pytest.mark.slow
+def test_a_corrupted_engine_is_built_again(real: Any) -> None:
+    ask(real, "-p", "direct", "What is 6 * 7?")
+    stop_daemon(real.dirs, now=True)
+    (folder,) = [path for path in real.dirs.engines.iterdir() if path.is_dir()]
+    weights = max(folder.iterdir(), key=lambda path: path.stat().st_size)
+    damaged = bytearray(weights.read_bytes())
+    damaged[len(damaged) // 2] ^= 0xFF
+    weights.write_bytes(damaged)
+    done = real.smysl("-p", "direct", "What is 6 * 7?")
+    assert done.returncode in (0, 3)
+    assert "damaged" in done.stderr and "building" in done.stderr
+    assert json.loads(real.smysl("engines", "verify", "--json").stdout)[0]["problem"] is None

@@ -1,0 +1,137 @@
+"""A training learns, survives a kill, and publishes a checkpoint that computes what was trained."""
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from tokenizers import Tokenizer  # noqa: E402
+
+from smysl_forge import checkpoint, rollout, stream  # noqa: E402
+from smysl_forge import tokenizer as tokenizers  # noqa: E402
+from smysl_forge.examples import Example, check_example, derivation, examples  # noqa: E402
+from smysl_forge.families import families, problems  # noqa: E402
+from smysl_forge.model import Llama, Shape  # noqa: E402
+from smysl_forge.problem import Problem  # noqa: E402
+from smysl_forge.train import Recipe, Training, loss_of, rate  # noqa: E402
+from smysl_reasoning.dialects.native import NativeDialect, read  # noqa: E402
+
+SMALL = Shape(
+    vocab_size=700, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
+    num_key_value_heads=1, head_dim=16, max_position_embeddings=160,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    texts = [p.question for p in problems(families()["chain_sum"], 0, 60)]
+    return tokenizers.train(texts * 3, SMALL.vocab_size)
+
+
+@pytest.fixture(scope="module")
+def dialect(tokenizer: Tokenizer) -> NativeDialect:
+    return NativeDialect(tokenizer)
+
+
+def some(count: int) -> list[Problem]:
+    return list(problems(families()["products"], 0, count))
+
+
+def batch_of(dialect: NativeDialect, count: int) -> stream.Batch:
+    rng = Random(1)
+    return stream.padded([e for p in some(count) for e in examples(dialect, p, rng)])
+
+
+def test_questions_are_never_learnt_only_what_follows_them(dialect: NativeDialect) -> None:
+    for problem in some(20):
+        prompt, body = derivation(dialect, problem, read(problem.question))
+        for example in examples(dialect, problem, Random(2)):
+            head = dialect.question(read(problem.question), "solve")
+            if example.ids[: len(head)] == head:
+                assert not any(example.learnt[: len(head)])
+            assert example.learnt[-1]
+        assert prompt[-1] == dialect.ids["<solve>"] and body[0] == dialect.ids["<plan>"]
+
+
+def test_a_graded_derivation_teaches_its_verdict_alone(dialect: NativeDialect) -> None:
+    example = check_example(dialect, [1, 2, 3], right=False)
+    assert example.ids[-2:] == [dialect.ids["<check>"], dialect.no]
+    assert example.learnt == [False] * 4 + [True]
+
+
+def test_batches_hold_every_example_once_within_the_token_limit() -> None:
+    rng = Random(0)
+    pool = [Example([i + 1] * rng.randint(1, 60), [True] * 1) for i in range(300)]
+    pool = [Example(e.ids, [True] * len(e.ids)) for e in pool]
+    made = list(stream.batches(pool, 512, rng))
+    assert sorted(int(row[0]) for batch in made for row in batch.ids) == list(range(1, 301))
+    assert all(
+        batch.ids.size <= 512 and batch.ids.shape[1] % stream.MULTIPLE == 0 for batch in made
+    )
+
+
+def test_padding_does_not_change_the_loss(dialect: NativeDialect) -> None:
+    torch.manual_seed(0)
+    model = Llama(SMALL)
+    batch = batch_of(dialect, 4)
+    ids, learnt = torch.from_numpy(batch.ids), torch.from_numpy(batch.learnt)
+    wider = torch.nn.functional.pad(ids, (0, 16)), torch.nn.functional.pad(learnt, (0, 16))
+    assert loss_of(model, ids, learnt).item() == pytest.approx(
+        loss_of(model, *wider).item(), rel=1e-5
+    )
+
+
+def test_sampling_with_a_cache_equals_running_the_whole_sequence(dialect: NativeDialect) -> None:
+    torch.manual_seed(1)
+    model = Llama(SMALL).eval()
+    prompts = [dialect.question(read(p.question), "solve") for p in some(3)]
+    completions = rollout.sample(model, prompts, dialect, 0.0, 0, longest=12)
+    for prompt, completion in zip(prompts, completions, strict=True):
+        ids = list(prompt)
+        for token in completion:
+            with torch.inference_mode():
+                logits = model.logits(model.hidden(torch.tensor([ids])))[0, -1]
+            assert int(logits.argmax()) == token
+            ids.append(token)
+
+
+def test_a_training_learns_and_goes_on_where_it_was(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    recipe = Recipe(shape=SMALL, minutes=60, threads=1)
+    said: list[str] = []
+    training = Training(tmp_path, recipe, tokenizer, said.append)
+    batch = batch_of(training.dialect, 24)
+    ids, learnt = torch.from_numpy(batch.ids), torch.from_numpy(batch.learnt)
+    losses = [training.step(ids, learnt, 1.0) for _ in range(30)]
+    assert losses[-1] < 0.7 * losses[0]
+    training.save()
+    again = Training(tmp_path, recipe, tokenizer, said.append)
+    assert again.progress == training.progress
+    assert "resumed at step 30" in said[-1]
+    assert again.step(ids, learnt, 1.0) == pytest.approx(training.step(ids, learnt, 1.0), rel=1e-3)
+
+
+def test_a_published_checkpoint_loads_to_the_same_function(
+    tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    torch.manual_seed(2)
+    model = Llama(SMALL)
+    checkpoint.publish(tmp_path, model, tokenizer, torch.float32)
+    loaded, _ = checkpoint.load(tmp_path)
+    ids = torch.arange(1, 40)[None]
+    assert torch.allclose(model.hidden(ids), loaded.hidden(ids), atol=1e-6)
+
+
+def test_the_rate_rises_stays_and_falls_to_zero() -> None:
+    recipe = Recipe()
+    assert rate(0.0, recipe) < 0.1 and rate(0.3, recipe) == 1.0 and rate(1.0, recipe) == 0.0
+    falling = [rate(0.65 + 0.035 * i, recipe) for i in range(11)]
+    assert falling == sorted(falling, reverse=True)
+
+
+def test_a_derivation_of_the_teacher_is_graded_right(dialect: NativeDialect) -> None:
+    for problem in some(10):
+        _, body = derivation(dialect, problem, read(problem.question))
+        assert rollout.concluded(dialect, problem, body) == problem.answer
+        assert rollout.concluded(dialect, problem, body[:-2]) is None
