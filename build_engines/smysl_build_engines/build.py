@@ -17,7 +17,6 @@ from smysl_build_engines.quantise import Precision
 from smysl_build_engines.store import EngineStore
 from smysl_engines.manifest import (
     FORMAT,
-    TOKENIZER_FILE,
     Architecture,
     FileEntry,
     Manifest,
@@ -133,10 +132,11 @@ def _compile(checkpoint: Checkpoint, wanted: Plan, folder: Path, progress: Progr
     config, weights, architecture = checkpoint.config, checkpoint.weights, wanted.architecture
     progress(f"writing the graph and its {wanted.precision} weights")
     write_graph(config, weights, wanted.precision, folder, architecture.context)
-    shutil.copyfile(checkpoint.tokenizer, folder / TOKENIZER_FILE)
+    for file in checkpoint.passed_on:
+        shutil.copyfile(file, folder / file.name)
     progress("comparing the engine with the float32 reference")
     verification = verify(folder / GRAPH_FILE, architecture, config, weights, wanted.precision)
-    names = (GRAPH_FILE, WEIGHTS_FILE, TOKENIZER_FILE)
+    names = (GRAPH_FILE, WEIGHTS_FILE, *(file.name for file in checkpoint.passed_on))
     files = {name: describe_file(folder / name) for name in names}
     manifest = Manifest(
         format=FORMAT,

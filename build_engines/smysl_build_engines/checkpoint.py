@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from smysl_build_engines.errors import BadCheckpoint, UnsupportedModel
 from smysl_build_engines.safetensors import SafetensorsFile
+from smysl_engines.manifest import DIALECT_FILE, TOKENIZER_FILE
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
 """Tensor name -> float32 array; a mapping may compute an array anew at every look-up."""
@@ -72,18 +73,20 @@ class Checkpoint(msgspec.Struct, frozen=True):
     config: LlamaConfig
     weights: Weights
     files: tuple[Path, ...]
-    """What decides the output: config.json, model.safetensors, tokenizer.json."""
+    """What decides the output: config.json, model.safetensors, tokenizer.json, and dialect.json
+    where the model has one."""
 
     @property
-    def tokenizer(self) -> Path:
-        return self.folder / "tokenizer.json"
+    def passed_on(self) -> tuple[Path, ...]:
+        """Files that go into the engine directory as they are."""
+        return tuple(f for f in self.files if f.name in (TOKENIZER_FILE, DIALECT_FILE))
 
 
 def open_checkpoint(folder: Path) -> Checkpoint:
     """Raises `BadCheckpoint` for missing or contradictory files,
     `UnsupportedModel` by the field's name.
     """
-    names = ("config.json", "model.safetensors", "tokenizer.json")
+    names = ("config.json", "model.safetensors", TOKENIZER_FILE)
     if (folder / "model.safetensors.index.json").exists():
         raise UnsupportedModel(
             f"{folder} is split into several safetensors files; join them into one"
@@ -96,7 +99,9 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     config = read_config(folder / "config.json")
     weights = SafetensorsFile(folder / "model.safetensors")
     _check_tensors(config, weights)
-    return Checkpoint(folder, config, weights, tuple(folder / name for name in names))
+    optional = (DIALECT_FILE,) if (folder / DIALECT_FILE).is_file() else ()
+    files = tuple(folder / name for name in (*names, *optional))
+    return Checkpoint(folder, config, weights, files)
 
 
 def read_config(path: Path) -> LlamaConfig:

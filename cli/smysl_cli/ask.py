@@ -4,6 +4,7 @@ Knows the protocol and the terminal; never how an answer is found.
 """
 
 import sys
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -110,6 +111,8 @@ def ask(
         output.say(end.answer)
     if usage:
         diagnostics.note(_spent(end))
+    if end.verdict == "verified" and end.message and not (quiet or json or stream is False):
+        diagnostics.note(f"verified: {end.message}")
     raise typer.Exit(_exit(end, interrupted=asking.interrupted, quiet=quiet))
 
 
@@ -143,7 +146,8 @@ class _Asking:
                 raise CommandFailed("interrupted", Exit.INTERRUPTED) from None
             raise
         finally:
-            self._display.close()
+            with suppress(BrokenPipeError):
+                self._display.close()
         assert self._collector is not None
         return end, self._collector.result(end)
 
@@ -161,7 +165,8 @@ class _Asking:
                 case NodeStarted() | NodeDelta() | NodeFinished() if self._collector is not None:
                     self._collector.take(message)
                     self._event(message)
-                    self._display.take(message)
+                    with suppress(BrokenPipeError):  # nobody watches; the answer still counts
+                        self._display.take(message)
                 case _:
                     raise CommandFailed(f"unexpected {type(message).__name__} from the daemon")
 

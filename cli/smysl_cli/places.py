@@ -52,7 +52,9 @@ def show_config(json: Json = False) -> None:
     exists = "" if found.config_file.is_file() else " (not there: defaults)"
     output.say(f"# {found.config_file}{exists}")
     for key, value in settings.items():
-        shown = "# unset" if value is None else msgspec.json.encode(value).decode()
-        output.say(f"{key} = {shown}")
+        if value is None:
+            output.say(f"# {key} is not set")
+        else:
+            output.say(f"{key} = {msgspec.json.encode(value).decode()}")
     for key, value in variables.items():
         output.say(f"# {key}={value}")

@@ -139,8 +139,8 @@ def _line(node: NodeView, gutter: str, style: Style) -> str:
 
 
 def summary(node: NodeView) -> str:
-    """A node's content in one line."""
-    return one_line(node.text)
+    """A node's content in one line; its lines are thoughts of their own, so they stay apart."""
+    return "; ".join(one_line(line) for line in node.text.splitlines() if line.strip())
 
 
 def _remark(node: NodeView) -> str:

@@ -7,6 +7,7 @@ socket), then the database, then the engine. Knows no requests.
 import argparse
 import asyncio
 import contextlib
+import faulthandler
 import logging
 import logging.handlers
 import os
@@ -76,7 +77,7 @@ def run(make_service: MakeService, *, detached: bool = False, ready_fd: int | No
         with InstanceLock(dirs.lock) as lock:
             _start_logging(dirs.log, config.log_level, to_stderr=not detached)
             if detached:
-                os.chdir("/")  # a daemon must not keep its starter's folder busy
+                _leave_starter(dirs.log.with_suffix(".stderr"))
             remove_stale_socket(dirs.socket, lock)
             asyncio.run(_serve(make_service, dirs, config, lock, report, detached))
         return 0
@@ -132,6 +133,16 @@ async def _serve(
     finally:
         await service.close()
         log.info("stopped")
+
+
+def _leave_starter(stderr: Path) -> None:
+    """Keep neither the folder nor the standard error of the process that started this one; what a
+    library writes there, or a crash, goes to a file of its own."""
+    os.chdir("/")
+    file = os.open(stderr, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(file, 2)
+    os.close(file)
+    faulthandler.enable()
 
 
 def _reporter(ready_fd: int | None) -> Report:

@@ -25,7 +25,7 @@ from smysl_daemon.service import ModelView, SessionShown
 from smysl_daemon.views import engine_view, event_view, node_view, program_view, session_view
 from smysl_engines.base import Engine, EngineError
 from smysl_engines.load import open_engine
-from smysl_engines.manifest import CorruptEngine, describe_file, load_manifest
+from smysl_engines.manifest import DIALECT_FILE, CorruptEngine, describe_file, load_manifest
 from smysl_engines.shelf import NoSuchEngine, find_engine, list_engines
 from smysl_reasoning.errors import UnknownId
 from smysl_reasoning.requests import RunRequest
@@ -90,6 +90,8 @@ def _current_engine(source: Path, shelf: Path, name: str) -> Path | None:
     except (NoSuchEngine, CorruptEngine):
         return None
     if found.manifest is None:
+        return None
+    if (source / DIALECT_FILE).is_file() != (DIALECT_FILE in found.manifest.source):
         return None
     for file, entry in found.manifest.source.items():
         try:
@@ -226,6 +228,9 @@ class LocalService:
             loaded = engine.manifest.fingerprint == self.model.fingerprint
             views.append(engine_view(engine.manifest, loaded=loaded, problem=problem))
         return tuple(views)
+
+    def check(self) -> None:
+        self._runtime.check()
 
     async def close(self) -> None:
         await self._runtime.close()

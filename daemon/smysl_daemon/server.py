@@ -147,13 +147,21 @@ class Server:
         for connection in list(self._clients.values()):
             connection.abort()
 
+    def _check(self) -> None:
+        try:
+            self._house.check()
+            self._service.check()
+        except Exception:
+            # our own mistake, which must be seen but need not end other people's work
+            log.exception("a conservation law is broken")
+
     async def _watch_idleness(self) -> None:
         """Check the books while nothing happens, and leave when nobody came for long."""
         while True:
             await asyncio.sleep(min(60.0, self._idle_s) if self._idle_s else 60.0)
             if self._clients or self._house.runs:
                 continue
-            self._house.check()
+            self._check()
             if self._idle_s and time.monotonic() - self._last_use >= self._idle_s:
                 log.info("idle for %g s: stopping", self._idle_s)
                 self.stop()

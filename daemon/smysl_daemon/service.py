@@ -74,6 +74,10 @@ class Service(Protocol):
 
     async def engines(self, *, verify: bool) -> tuple[EngineView, ...]: ...
 
+    def check(self) -> None:
+        """Raise when a conservation law is broken. Called when nothing runs."""
+        ...
+
     async def close(self) -> None:
         """Cancel what runs, wait for it, free engine and database. Idempotent."""
         ...

@@ -13,6 +13,8 @@ from smysl_engines.base import EngineError
 FORMAT = 1
 MANIFEST_FILE = "manifest.json"
 TOKENIZER_FILE = "tokenizer.json"
+DIALECT_FILE = "dialect.json"
+"""How the model is spoken to and when its answers may be called verified; not every model has it."""
 _MAX_MANIFEST_BYTES = 1_000_000
 
 

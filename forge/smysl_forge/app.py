@@ -3,7 +3,6 @@
 Knows arguments and printing; the work is in the modules beside it.
 """
 
-import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ import typer
 
 from smysl_forge.families import HELD_OUT, families, problems
 from smysl_forge.problem import Problem
-from smysl_reasoning.dialects.native import NativeDialect, read
+from smysl_reasoning.dialects.native import read
 from smysl_reasoning.quantities import slotted
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
@@ -159,22 +158,15 @@ def corpus(seed: int) -> Iterator[str]:
     rng = Random(seed)
     for name, family in families().items():
         count = CORPUS_PER_FAMILY * (2 if name in ("gsm_symbolic", "outside") else 1)
-        with contextlib.suppress(ImportError):
-            for problem in problems(family, rng.randrange(HELD_OUT // 2), count):
-                yield _bare(problem)
+        for problem in problems(family, rng.randrange(HELD_OUT // 2), count):
+            yield _bare(problem)
 
 
 def _bare(problem: Problem) -> str:
     text = slotted(problem.question, read(problem.question).quantities)
-    facts = " ".join(thought.text for thought in problem.thoughts if thought.kind == "fact")
-    return f"{text} {facts}"
-
-
-def dialect_of(folder: Path) -> NativeDialect:
-    """The dialect of a model folder."""
-    from tokenizers import Tokenizer
-
-    return NativeDialect(Tokenizer.from_file(str(folder / "tokenizer.json")))
+    words = [thought.text for thought in problem.thoughts if thought.kind == "fact"]
+    # answers in words are whole tokens too
+    return " ".join(["", text, *words, problem.answer if problem.answer.isalpha() else ""])
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ def publish(
         name: value.detach().to(dtype).contiguous() for name, value in model.state_dict().items()
     }
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)  # save_file leaves it to its owner alone
     tokenizer.save(str(folder / "tokenizer.json"))
 
 

@@ -1,14 +1,16 @@
 """Turns problems into token sequences with a mask of what is learnt: derivations, direct answers and checks.
 
-Knows the native dialect's tokens; nothing of tensors, batching or optimisers.
+Of a question only what an induction head can know (`drills.repeats`) is learnt. Knows the native dialect's tokens;
+nothing of tensors, batching or optimisers.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from random import Random
-from typing import NamedTuple
 
 from smysl_forge.corrupt import slip
+from smysl_forge.drills import repeats
+from smysl_forge.example import Example
 from smysl_forge.problem import BadTrace, Problem, checked
 from smysl_reasoning.dialects.native import (
     NativeDialect,
@@ -26,13 +28,6 @@ SLIP_SHARE = 0.2
 """Of the derivations, this many are also shown with a mistake, to be checked `<no>`."""
 UNKNOWN = "unknown"
 """The direct answer to what lies outside."""
-
-
-class Example(NamedTuple):
-    """Token ids and, for each, whether predicting it is learnt."""
-
-    ids: list[int]
-    learnt: list[bool]
 
 
 def derivation(
@@ -66,9 +61,9 @@ def examples(dialect: NativeDialect, problem: Problem, rng: Random) -> Iterator[
         # only some right derivations are followed by its check, so that yes and no stay near balance
         right = rng.random() < 0.3
         ids = prompt + body + (verdict if right else [])
-        yield Example(ids, [False] * len(prompt) + [True] * len(body) + [False, True] * right)
+        yield Example(ids, repeats(prompt) + [True] * len(body) + [False, True] * right)
     else:
-        yield Example(prompt + body, [False] * len(prompt) + [True] * len(body))
+        yield Example(prompt + body, repeats(prompt) + [True] * len(body))
     if problem.thoughts and rng.random() < SLIP_SHARE:
         wrong = slip(rng, problem.problem, question.slots, problem.thoughts, problem.answer)
         if wrong:

@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from smysl_forge.drills import drill
-from smysl_forge.examples import Example, examples
+from smysl_forge.example import Example
+from smysl_forge.examples import examples
 from smysl_forge.families import HELD_OUT, families
 from smysl_forge.problem import BadTrace
-from smysl_reasoning.dialects.native import NativeDialect
+from smysl_reasoning.dialects.native import SPECIALS, NativeDialect
 
 POOL = 1536
 """Examples gathered before they are sorted by length and cut into batches."""
-DRILL_SHARE = 0.15
+DRILL_SHARE = 0.12
 """Of what is drawn, this many are drills instead of problems."""
 MULTIPLE = 16
 """Lengths are padded to this, so that few different shapes occur."""
@@ -103,7 +104,7 @@ def _make(tokenizer: str, seed: int, tokens: int, longest: int, out: Any, back: 
     os.nice(2)
     rng = Random(seed)
     dialect = NativeDialect(Tokenizer.from_str(tokenizer))
-    vocabulary = dialect.tokenizer.get_vocab_size()
+    words = [0]
     known = families()
     shares = {name: family.share for name, family in known.items()}
     while True:
@@ -115,8 +116,8 @@ def _make(tokenizer: str, seed: int, tokens: int, longest: int, out: Any, back: 
                 pool += feedback.graded
         names, weights = list(shares), list(shares.values())
         while len(pool) < POOL:
-            if rng.random() < DRILL_SHARE:
-                pool.append(drill(rng, vocabulary))
+            if len(words) > POOL and rng.random() < DRILL_SHARE:
+                pool.append(drill(rng, words))
                 continue
             family = known[rng.choices(names, weights)[0]]
             try:
@@ -127,5 +128,6 @@ def _make(tokenizer: str, seed: int, tokens: int, longest: int, out: Any, back: 
                 print(f"{family.name}: {error!r}", file=sys.stderr, flush=True)
                 continue
             pool += [e for e in examples(dialect, problem, rng) if len(e.ids) <= longest]
+        words = [i for e in pool for i in e.ids if i >= len(SPECIALS)]
         for batch in batches(pool, tokens, rng):
             out.put(batch)

@@ -4,7 +4,6 @@ One process owns the weights, one makes data. Time, not steps, ends a training: 
 of minutes spent, so that a slow machine gets a finished model too.
 """
 
-import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -19,7 +18,8 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from smysl_forge import checkpoint
-from smysl_forge.examples import Example, check_example
+from smysl_forge.example import Example
+from smysl_forge.examples import check_example
 from smysl_forge.families import HELD_OUT, families, problems
 from smysl_forge.model import Llama, Shape
 from smysl_forge.problem import Problem
@@ -207,8 +207,7 @@ class Training:
         rng = Random(self.progress.step)
         drawn: list[Problem] = []
         for family in families().values():
-            with contextlib.suppress(StopIteration, ImportError):
-                drawn += problems(family, rng.randrange(HELD_OUT // 2), self.recipe.look_problems)
+            drawn += problems(family, rng.randrange(HELD_OUT // 2), self.recipe.look_problems)
         self.model.eval()
         with torch.autocast("cpu", torch.bfloat16):
             graded = roll(self.model, self.dialect, drawn, 0.8, self.progress.step)
@@ -219,7 +218,7 @@ class Training:
             {"step": self.progress.step, "accuracy": {n: round(v, 3) for n, v in rates.items()}}
         )
         shares = {
-            name: family.share * (0.35 + 1.5 * (1 - rates.get(name, 0.5)))
+            name: family.share * (0.35 + 1.5 * (1 - rates[name]))
             for name, family in families().items()
         }
         return Feedback(shares, lessons(self.dialect, graded, self.recipe.longest, rng))

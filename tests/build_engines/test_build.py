@@ -280,3 +280,15 @@ def test_a_bundled_model_that_is_not_there_is_named() -> None:
 def test_a_built_engine_names_what_it_reused(source: Path, store: EngineStore) -> None:
     built: Built = ensure(source, store)
     assert read_manifest(built.directory).hardware
+
+
+def test_a_models_dialect_file_travels_with_its_engine(tmp_path: Path) -> None:
+    source = write_random_model(tmp_path / "spoken", CONFIG)
+    (source / "dialect.json").write_text('{"dialect": "native", "version": 1}')
+    store = EngineStore(tmp_path / "store")
+    built = ensure(source, store)
+    assert (built.directory / "dialect.json").read_bytes() == (source / "dialect.json").read_bytes()
+    assert "dialect.json" in built.manifest.files
+    (source / "dialect.json").write_text('{"dialect": "native", "version": 2}')
+    again = ensure(source, store)
+    assert not again.reused and again.manifest.fingerprint != built.manifest.fingerprint

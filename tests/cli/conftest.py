@@ -30,6 +30,7 @@ class Shell:
         self.env |= {f"SMYSL_{name}_DIR": str(root / name.lower()) for name in names}
         self.dirs: Dirs = find_dirs(self.env)
         self.daemon: subprocess.Popen[str] | None = None
+        self._left: list[subprocess.Popen[str]] = []
 
     def start_daemon(self) -> None:
         self.daemon = subprocess.Popen(
@@ -62,7 +63,7 @@ class Shell:
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
             # tests that run in the background would hand their deafness to Ctrl-C down
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-P", "-m", "smysl_cli.app", *words],
             env=self.env,
             stdin=stdin,
@@ -70,6 +71,8 @@ class Shell:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self._left.append(process)
+        return process
 
     def alive(self) -> bool:
         """The daemon answers a new client."""
@@ -80,6 +83,12 @@ class Shell:
         return False
 
     def close(self) -> None:
+        for process in self._left:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
         if self.daemon is not None:
             self.daemon.kill()
             self.daemon.wait()

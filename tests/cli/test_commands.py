@@ -110,7 +110,7 @@ def test_a_failed_verdict_still_prints_its_json(shell: Any) -> None:
 
 
 def test_two_terminals_ask_at_once(shell: Any) -> None:
-    slow = shell.popen("slow")
+    slow = shell.popen("a slow question")
     first = slow.stderr.readline()
     assert first.startswith("question")
     assert shell.alive()
@@ -121,10 +121,11 @@ def test_two_terminals_ask_at_once(shell: Any) -> None:
 
 
 def test_ctrl_c_cancels_the_run_in_the_daemon(shell: Any) -> None:
-    asking = shell.popen("slow")
-    asking.stderr.readline()
+    asking = shell.popen("a slow question")
+    assert asking.stderr.readline().startswith("question")
     asking.send_signal(signal.SIGINT)
     asking.communicate(timeout=120)
+    assert asking.returncode == 130
     status = json.loads(shell.smysl("daemon", "status", "--json").stdout)
     assert status["runs"] == 0
     shown = json.loads(shell.smysl("show", "@last", "--json").stdout)
@@ -132,7 +133,7 @@ def test_ctrl_c_cancels_the_run_in_the_daemon(shell: Any) -> None:
 
 
 def test_a_killed_client_does_not_stop_the_run(own: Any) -> None:
-    asking = own.popen("slow")
+    asking = own.popen("a slow question")
     asking.stderr.readline()
     asking.kill()
     asking.communicate()

@@ -84,6 +84,16 @@ def test_the_first_question_builds_the_engine_and_starts_the_daemon(real: Any) -
 
 
 @pytest.mark.slow
+def test_two_first_questions_at_once_share_one_daemon(real: Any) -> None:
+    asking = [real.popen("--json", "-p", "direct", f"What is 6 * {n}?") for n in (7, 8)]
+    for process in asking:
+        answer, errors = process.communicate(timeout=120)
+        assert process.returncode in (0, 3), errors
+        assert json.loads(answer)["model"] == "zerno"
+    assert len(json.loads(real.smysl("sessions", "list", "--json").stdout)) == 2
+
+
+@pytest.mark.slow
 def test_a_killed_daemon_has_kept_every_finished_node(real: Any) -> None:
     first = ask(real, "-p", "direct", "What is 6 * 7?")
     pid = daemon_pid(real.dirs)

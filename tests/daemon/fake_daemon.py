@@ -141,6 +141,7 @@ class FakeService:
         self.nodes: dict[str, list[NodeView]] = {}
         self.closed = False
         self.cancelled = 0
+        self.checks = 0
         self._runs: list[FakeRun] = []
 
     async def start(self, request: Run) -> FakeRun:
@@ -199,6 +200,9 @@ class FakeService:
                 loaded=True,
             ),
         )
+
+    def check(self) -> None:
+        self.checks += 1
 
     async def close(self) -> None:
         self.closed = True

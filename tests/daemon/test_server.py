@@ -280,6 +280,7 @@ async def test_an_idle_daemon_leaves_by_itself(serve: Any) -> None:
     async with serve(idle_s=0.05) as running:
         async with asyncio.timeout(60):
             await running.task
+        assert running.service.checks > 0
 
 
 async def test_a_client_that_reads_nothing_delays_nobody(serve: Any) -> None:

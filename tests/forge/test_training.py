@@ -11,7 +11,9 @@ from tokenizers import Tokenizer  # noqa: E402
 
 from smysl_forge import checkpoint, rollout, stream  # noqa: E402
 from smysl_forge import tokenizer as tokenizers  # noqa: E402
-from smysl_forge.examples import Example, check_example, derivation, examples  # noqa: E402
+from smysl_forge.drills import drill, repeats  # noqa: E402
+from smysl_forge.example import Example  # noqa: E402
+from smysl_forge.examples import check_example, derivation, examples  # noqa: E402
 from smysl_forge.families import families, problems  # noqa: E402
 from smysl_forge.model import Llama, Shape  # noqa: E402
 from smysl_forge.problem import Problem  # noqa: E402
@@ -44,15 +46,29 @@ def batch_of(dialect: NativeDialect, count: int) -> stream.Batch:
     return stream.padded([e for p in some(count) for e in examples(dialect, p, rng)])
 
 
-def test_questions_are_never_learnt_only_what_follows_them(dialect: NativeDialect) -> None:
+def test_of_a_question_only_what_repeats_in_it_is_learnt(dialect: NativeDialect) -> None:
     for problem in some(20):
         prompt, body = derivation(dialect, problem, read(problem.question))
-        for example in examples(dialect, problem, Random(2)):
-            head = dialect.question(read(problem.question), "solve")
-            if example.ids[: len(head)] == head:
-                assert not any(example.learnt[: len(head)])
-            assert example.learnt[-1]
         assert prompt[-1] == dialect.ids["<solve>"] and body[0] == dialect.ids["<plan>"]
+        for example in examples(dialect, problem, Random(2)):
+            assert example.learnt[-1] and len(example.ids) == len(example.learnt)
+            if example.ids[: len(prompt)] == prompt and sum(example.learnt) > 1:
+                assert example.learnt[: len(prompt)] == repeats(prompt)
+                assert all(example.learnt[len(prompt) : len(prompt) + len(body)])
+
+
+def test_a_repeat_is_a_pair_of_tokens_seen_before() -> None:
+    a, b, c = 200, 201, 202
+    assert repeats([a, b, c, a, b, a, c]) == [False, False, False, False, True, False, False]
+
+
+def test_a_drill_can_be_answered_from_what_stands_before_it() -> None:
+    rng = Random(5)
+    for _ in range(50):
+        example = drill(rng, range(200, 400))
+        for i, learnt in enumerate(example.learnt):
+            if learnt:
+                assert example.ids[i] in example.ids[:i]
 
 
 def test_a_graded_derivation_teaches_its_verdict_alone(dialect: NativeDialect) -> None:

@@ -134,9 +134,9 @@ def test_a_direct_question_shows_the_numbers_and_a_solved_one_does_not(
 ) -> None:
     question = read("What is 48 / 2?")
     assert (
-        dialect.text(dialect.question(question, "direct")) == "<bos>what is<n0>48 /<n1>2?<direct>"
+        dialect.text(dialect.question(question, "direct")) == "<bos> what is<n0>48 /<n1>2?<direct>"
     )
-    assert dialect.text(dialect.question(question, "solve")) == "<bos>what is<n0> /<n1>?<solve>"
+    assert dialect.text(dialect.question(question, "solve")) == "<bos> what is<n0> /<n1>?<solve>"
 
 
 def test_a_running_line_is_shown_with_values(dialect: NativeDialect) -> None:

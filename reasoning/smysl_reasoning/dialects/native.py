@@ -144,13 +144,16 @@ class NativeDialect:
         """`<bos>`, the question with slots (and the digits after each slot in direct form), `<solve>|<direct>`."""
         ids = [self.ids["<bos>"]]
         last = 0
+        # a word is the same token wherever it stands: white space is one space, also at the start
         for i, quantity in enumerate(question.quantities):
-            ids += self.words(question.text[last : quantity.start].rstrip(" "))
+            piece = question.text[last : quantity.start]
+            ids += self.words(_spaced(piece if last else f" {piece}").rstrip(" "))
             ids.append(self.ids[f"<n{i}>"])
             if form == "direct":
                 ids += self.words(str(quantity.value))
             last = quantity.end
-        ids += self.words(question.text[last:])
+        rest = question.text[last:]
+        ids += self.words(_spaced(rest if last else f" {rest}").rstrip(" "))
         return [*ids, self.ids[f"<{form}>"]]
 
     def plan(self, plan: PlanData) -> list[int]:
@@ -170,7 +173,7 @@ class NativeDialect:
     def thought(self, thought: Thought, result: int | None = None) -> list[int]:
         """One line; `result` is the slot that a step fills."""
         symbolic = thought.kind == "step" or SLOT.fullmatch(thought.text)
-        body = self._symbols(thought.text) if symbolic else self.words(thought.text)
+        body = self._symbols(thought.text) if symbolic else self.words(f" {thought.text}")
         line = [self.ids[f"<{thought.kind}>"], *body, self.end]
         return line if result is None else [*line, self.ids[f"<n{result}>"]]
 
@@ -220,6 +223,10 @@ class NativeDialect:
         spaced = re.sub(r"<(\w+)>", r" \1 ", body)
         tight = re.sub(r"(?<=[\d.])\s+(?=[\d.])", "", re.sub(r"(n\d+)", r"\1 ", spaced))
         return pretty(tight)
+
+
+def _spaced(text: str) -> str:
+    return re.sub(r"\s+", " ", text)
 
 
 def pretty(expression: str) -> str:
