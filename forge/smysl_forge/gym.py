@@ -16,6 +16,7 @@ import msgspec
 import reasoning_gym
 from reasoning_gym.arithmetic.gsm_symbolic.gsm_symbolic import tasks_ok
 from reasoning_gym.arithmetic.leg_counting import ANIMALS
+from reasoning_gym.cognition import number_sequences
 
 from smysl_forge.problem import BadTrace, Problem, checked
 from smysl_forge.worked import Reading, forms, readings, thoughts
@@ -27,6 +28,25 @@ ENDLESS = 2**40
 SUFFIX = " Give the result as your final answer. Do not include units."
 LEARNING_INSTANCES = 80
 RELATION_WORDS = {"child": "is a child of", "parent": "is a parent of", "spouse": "is married to"}
+
+
+class BoundedRule(number_sequences.PatternRule):  # type: ignore[misc]
+    """A rule that gives up on astronomical terms.
+
+    A rule of several squarings otherwise computes for hours before the generator rejects the sequence; the generator
+    takes the `OverflowError` for the same rejection, so every seed still names the same item.
+    """
+
+    def apply(self, sequence: list[int], position: int) -> int:
+        """The next term. Raises `OverflowError` beyond `LARGEST_TERM`."""
+        term: int = super().apply(sequence, position)
+        if abs(term) > LARGEST_TERM:
+            raise OverflowError(f"a term has more than {len(str(LARGEST_TERM)) - 1} digits")
+        return term
+
+
+LARGEST_TERM = 10**30
+number_sequences.PatternRule = BoundedRule
 
 
 @functools.cache

@@ -144,7 +144,7 @@ def test_an_unknown_program_is_refused_before_anything_is_asked(
     ("words", "code", "said"),
     [
         (["run", "nowcomer"], 1, "no suite 'nowcomer'"),
-        (["run", "newcomer", "-j", "0"], 2, "greater than or equal to 1"),
+        (["run", "newcomer", "-j", "0"], 2, "--concurrency"),
         (["run", "newcomer", "-p", ","], 2, "at least one program"),
         (["report", "nowhere"], 1, "run.json"),
         (["compare", "nowhere", "nowhere"], 1, "cannot read nowhere"),

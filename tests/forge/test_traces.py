@@ -103,3 +103,10 @@ def test_kinship_paths_follow_the_story() -> None:
     for thought in problem.thoughts[:-1]:
         first, *_, last = thought.text.split()
         assert {first, last} <= names
+
+
+def test_an_exploding_sequence_rule_is_given_up_at_once() -> None:
+    rule = gym.BoundedRule([gym.number_sequences.Operation.SQUARE] * 3, [0, 0, 0])
+    assert rule.apply([2], 0) == 256
+    with pytest.raises(OverflowError, match="more than 30 digits"):
+        rule.apply([10**9], 0)
