@@ -15,7 +15,6 @@ from random import Random
 from smysl_forge.problem import BadTrace, Problem, checked
 from smysl_reasoning.compute import Value, evaluate, number_text
 from smysl_reasoning.dialects.native import Thought, pretty, question_first
-from smysl_reasoning.nodes import PlanData  # noqa: F401  (re-exported type of Problem.plan)
 from smysl_reasoning.quantities import TENS, UNITS, find
 
 MARK = re.compile("\ue000(\\d+)\ue001(.*?)\ue002")
@@ -162,10 +161,11 @@ class Story:
         self.answer = answer
 
     def _fill(self, form: str, words: dict[str, object]) -> str:
-        rendered = {name: self._render(word) for name, word in words.items()}
+        rendered = {name: self.render(word) for name, word in words.items()}
         return form.format(**rendered)
 
-    def _render(self, word: object) -> str:
+    def render(self, word: object) -> str:
+        """How a word stands in the text: as it is, or for an amount its digits, marked for `unmark`."""
         if not isinstance(word, Amount):
             return str(word)
         assert word.expression[0] == "g", "only given amounts can be written into the text"
@@ -195,19 +195,19 @@ class Story:
         sentences = list(self.sentences)
         for extra in self.distractors:
             sentences.insert(self.rng.randint(1, max(1, len(sentences))), extra)
-        text = _tidy(" ".join([*sentences, self.question]))
+        text = tidy(" ".join([*sentences, self.question]))
         if text[-1] in ".?!" and self.rng.random() < 0.15:
             text = question_first(text)
-        question, spans = _unmark(text)
+        question, spans = unmark(text)
         slot_of = self._slots(question, spans)
         for i in range(len(self.steps)):
             slot_of[f"s{i}"] = len(find(question)) + i
         count = len(find(question))
         thoughts = [
-            Thought("step", _ordered(_rename(step.expression, slot_of), count))
+            Thought("step", _ordered(rename(step.expression, slot_of), count))
             for step in self.steps
         ]
-        answer = _rename(self.answer.expression, slot_of)
+        answer = rename(self.answer.expression, slot_of)
         if not re.fullmatch(r"n\d+", answer):
             raise AssertionError("the answer must be a step or a given amount")
         value = number_text(self.answer.value)
@@ -226,7 +226,8 @@ class Story:
         return slots
 
 
-def _unmark(text: str) -> tuple[str, list[tuple[int, int, int]]]:
+def unmark(text: str) -> tuple[str, list[tuple[int, int, int]]]:
+    """The text without marks, and (given amount, start, end) of every marked one in it."""
     out, spans, last = "", [], 0
     for match in MARK.finditer(text):
         out += text[last : match.start()]
@@ -236,7 +237,7 @@ def _unmark(text: str) -> tuple[str, list[tuple[int, int, int]]]:
     return out + text[last:], spans
 
 
-def _tidy(text: str) -> str:
+def tidy(text: str) -> str:
     """Capital at the start of sentences, single spaces."""
     text = re.sub(r"\s+", " ", text).strip()
     return re.sub(
@@ -246,7 +247,9 @@ def _tidy(text: str) -> str:
     )
 
 
-def _rename(expression: str, slots: dict[str, int]) -> str:
+def rename(expression: str, slots: dict[str, int]) -> str:
+    """`expression` with given amounts and steps as slots, in canonical form. Raises `BadTrace` for one without."""
+
     def slot(match: re.Match[str]) -> str:
         if match[0] not in slots:
             raise BadTrace(f"a quantity used in a step is not in the text ({match[0]})")

@@ -277,7 +277,7 @@ def chain(s: Story) -> None:
             tokens.append("(")
             text += "("
         tokens.append(amount)
-        text += s._render(amount) if words else digits(amount)
+        text += s.render(amount) if words else digits(amount)
         if i == closed:
             tokens.append(")")
             text += ")"

@@ -13,7 +13,7 @@ from random import Random
 from smysl_forge.problem import Problem, checked
 from smysl_forge.scenes.goods import PLACES
 from smysl_forge.scenes.teller import Teller, figures
-from smysl_forge.story import Amount, Retry, Story, _rename, _tidy, _unmark
+from smysl_forge.story import Amount, Retry, Story, rename, tidy, unmark
 from smysl_reasoning.compute import Value
 from smysl_reasoning.dialects.native import Thought, question_first
 from smysl_reasoning.quantities import find
@@ -70,14 +70,14 @@ class ClockStory(Story):
         sentences = list(self.sentences)
         for extra in self.distractors:
             sentences.insert(self.rng.randint(1, max(1, len(sentences))), extra)
-        text = _tidy(" ".join([*sentences, self.question]))
+        text = tidy(" ".join([*sentences, self.question]))
         if self.rng.random() < 0.15:
             text = question_first(text)
-        question, spans = _unmark(text)
+        question, spans = unmark(text)
         slots = self._slots(question, spans)
         first = len(find(question))
         slots |= {f"s{i}": first + i for i in range(len(self.lines))}
-        steps = [Thought("step", _rename(line, slots)) for line in self.lines]
+        steps = [Thought("step", rename(line, slots)) for line in self.lines]
         answer = Thought("answer", f"n{first + len(self.lines) - 1}")
         return checked(Problem(family, "time", question, (*steps, answer), str(result)))
 
@@ -145,14 +145,14 @@ def _span(c: ClockStory) -> tuple[str, str, int]:
         return f"{figures(c, m)} {c.pick('minutes', 'minutes', 'min')}", f"{m.expression} * 60", int(m) * 60
     if kind == "h":
         h = c.number(2, 7)
-        return f"{c._render(h)} hours", f"{h.expression} * 3600", int(h) * 3600
+        return f"{c.render(h)} hours", f"{h.expression} * 3600", int(h) * 3600
     if kind == "half":
         return "half an hour", "1800", 1800
     if kind == "hour":
         return "an hour", "3600", 3600
     h, m = c.number(1, 5), c.number(5, 55, 5)
     minutes = c.derive(f"{h.expression} * 60 + {m.expression}")
-    hours = f"{c._render(h)} hour" + ("" if h.value == 1 else "s")
+    hours = f"{c.render(h)} hour" + ("" if h.value == 1 else "s")
     joined = c.pick(f"{hours} and {{}} minutes", f"{hours} {{}} minutes", f"{figures(c, h)} h {{}} min")
     return joined.format(figures(c, m)), f"{minutes} * 60", (int(h) * 60 + int(m)) * 60
 

@@ -11,7 +11,7 @@ from smysl_forge.story import Amount, Retry, Scene, Story
 
 def listed(s: Story, amounts: list[Amount]) -> str:
     """`3, 4 and 5` in one of the ways people write lists."""
-    texts = [digits(a) if s.rng.random() < 0.8 else s._render(a) for a in amounts]
+    texts = [digits(a) if s.rng.random() < 0.8 else s.render(a) for a in amounts]
     end = s.pick(" and ", " and ", ", and ", ", ", " & ")
     return ", ".join(texts[:-1]) + end + texts[-1]
 
@@ -91,7 +91,7 @@ def percent(s: Story) -> None:
     mark = s.pick("%", "%", "%", " percent", " per cent", " %")
     part = s.step(base * rate / 100)
     s.require(finite(part, 2))
-    words: dict[str, object] = {"p": digits(rate) + mark, "b": s._render(base)}
+    words: dict[str, object] = {"p": digits(rate) + mark, "b": s.render(base)}
     kind = s.rng.random()
     if kind < 0.55:
         put(s, s._fill(s.pick("{p} of {b}", "{p} of {b}", "{p} from {b}"), words), part)

@@ -271,7 +271,7 @@ def recipe(s: Story) -> None:
         s.given.pop(1)
         s.given[1].expression = "g1"
         w |= {"m": more}
-        w["m"] = s._render(more)
+        w["m"] = s.render(more)
         t.say("{dish} takes {a} {x}." if dish[-1] != "s" else "{dish} take {a} {x}.", "a recipe for {dish} needs {a} {x}.", "one batch of {dish} needs {a} {x}.".replace("one", "a"), **w)
         t.ask("how many {x} are needed for {m} times the recipe?" if not unit else "how many {x} are needed for {m} times the recipe?", "how many {x} for {m} batches?", "how many {x} [do] {who} need to make it {m} times?", answer=s.step(amount * more), **w)
         return

@@ -34,7 +34,7 @@ def percent(s: Story, amount: Amount) -> str:
         return figures(s, amount) + "%"
     if roll < 0.70:
         return figures(s, amount) + " %"
-    return s._render(amount) + s.rng.choice([" percent", " percent", " per cent"])
+    return s.render(amount) + s.rng.choice([" percent", " percent", " per cent"])
 
 
 def plain(s: Story) -> None:

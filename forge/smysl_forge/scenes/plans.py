@@ -61,7 +61,7 @@ def hire(s: Story) -> None:
         s.given.pop(0)
         for i, g in enumerate(s.given):
             g.expression = f"g{i}"
-        w |= {"r": t.money(per), "n": s._render(n)}
+        w |= {"r": t.money(per), "n": s.render(n)}
         t.say("{who} [hire] {thing} for {n} {term}s at {r} per {term}.", "it costs {r} per {term} to rent {thing}. {who} [rent] it for {n} {term}s.", "{who} [rent] {thing} for {n} {term}s. The price is {r} {art} {term}.", **w)
         t.ask(*TOTAL, answer=s.step(per * n), **w)
         return

@@ -239,7 +239,7 @@ def multiple(s: Story) -> None:
     as_much = "{k} the price of" if word in {"double", "triple"} else "{k} as much as"
     if word == "times":
         times = s.number(3, 10)
-        w["k"] = s._render(times) + " times"
+        w["k"] = s.render(times) + " times"
         second = s.step(p * times)
     else:
         second = s.step(p / 2 if factor == 0 else p * factor)

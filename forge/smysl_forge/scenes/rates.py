@@ -91,8 +91,8 @@ def speed(s: Story) -> None:
             g.expression = f"g{i}"
         r = s.given[1]
         dist = s.step(r * s.given[0])
-        w["r"] = s._render(r)
-        w["m"] = s._render(s.given[0])
+        w["r"] = s.render(r)
+        w["m"] = s.render(s.given[0])
         who = t.agree("{who} [cover]")
         t.say(f"{who} {{r}} {{u}} per minute.", f"{who} {{r}} {{u}} every minute.", **w)
         t.ask("how many {u} [do] {he} cover in {m} minutes?", "how many {u} are that in {m} minutes?", answer=dist, **w)

@@ -66,7 +66,7 @@ class Measure:
 
     def of(self, s: Story, amount: Amount) -> str:
         """`12 m`."""
-        return f"{s._render(amount)} {self.unit}".rstrip()
+        return f"{s.render(amount)} {self.unit}".rstrip()
 
 
 def sides(s: Story, high: int = 60) -> tuple[Amount, Amount]:
@@ -261,7 +261,7 @@ def missing_side(s: Story) -> None:
     answer = s.step(measure / side) if area else s.step(s.step(measure / 2) - side)
     unit = m.square if area else m.unit
     words = {
-        "x": f"{s._render(measure)} {unit}".strip(),
+        "x": f"{s.render(measure)} {unit}".strip(),
         "a": m.of(s, side),
         "p": plot,
         "w": "area" if area else "perimeter",

@@ -137,7 +137,7 @@ class Teller:
         whole = amount.value.denominator == 1
         form = self.currency.one if amount.value == 1 else self.currency.many
         if form.split("{}")[0] == "" and form[2:3] == " " and form[3:4].isalpha() and whole:
-            return form.format(self.s._render(amount))
+            return form.format(self.s.render(amount))
         return form.format(figures(self.s, amount, cents=True))
 
     @property

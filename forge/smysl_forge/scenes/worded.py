@@ -196,7 +196,7 @@ def single(s: Story) -> None:
         value = value % 40 + 2
     given = s.quantity(value)
     answer = s.step(apply(given))
-    text = digits(given) if "²" in form else s._render(given)
+    text = digits(given) if "²" in form else s.render(given)
     put(s, form.replace("{a}", text), answer)
 
 
