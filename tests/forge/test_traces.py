@@ -4,6 +4,7 @@ from fractions import Fraction
 from random import Random
 
 import pytest
+from reasoning_gym.cognition.number_sequences import Operation
 
 from smysl_forge import gym
 from smysl_forge.corrupt import slip
@@ -106,7 +107,7 @@ def test_kinship_paths_follow_the_story() -> None:
 
 
 def test_an_exploding_sequence_rule_is_given_up_at_once() -> None:
-    rule = gym.BoundedRule([gym.number_sequences.Operation.SQUARE] * 3, [0, 0, 0])
+    rule = gym.BoundedRule([Operation.SQUARE] * 3, [0, 0, 0])
     assert rule.apply([2], 0) == 256
     with pytest.raises(OverflowError, match="more than 30 digits"):
         rule.apply([10**9], 0)
