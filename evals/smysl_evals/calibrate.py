@@ -16,6 +16,10 @@ AGREEMENT = "agreement"
 CHECKER = "checker"
 GRID = (0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
 """Checker probabilities that are tried as threshold."""
+LEAST_AGREEMENT = 0.6
+"""A verdict needs a clear majority, however sure the checker is."""
+OUTSIDE_SHARE = 0.03
+"""Of what lies outside, at most this much may be verified on the calibration data."""
 MARGIN = 1e-6
 """Taken off a measured agreement, so that the same share computed again passes."""
 
@@ -38,8 +42,8 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def calibrate(records: Sequence[Record], precision: float) -> Calibration:
-    """The thresholds of most coverage whose precision, also at its lower 95 % bound, is not below `precision`
-    less two points, and that verify nothing outside where that is possible. Raises `EvalError` when none is.
+    """The thresholds of most coverage whose precision is at least `precision` (its lower 95 % bound at most two
+    points below) and that verify at most `OUTSIDE_SHARE` of what lies outside. Raises `EvalError` when none do.
     """
     usable = [
         record for record in records if CHECKER in record.checks and AGREEMENT in record.checks
@@ -49,7 +53,9 @@ def calibrate(records: Sequence[Record], precision: float) -> Calibration:
         raise EvalError(
             "no result carries both checks; run the program `solve` with this version and calibrate on that"
         )
+    outside = len(records) - inside
     shares = sorted({round(record.checks[AGREEMENT], 6) for record in usable})
+    shares = [share for share in shares if share >= LEAST_AGREEMENT]
     found: list[Calibration] = []
     for agreement in shares:
         for check in GRID:
@@ -59,8 +65,11 @@ def calibrate(records: Sequence[Record], precision: float) -> Calibration:
                 if r.checks[AGREEMENT] >= agreement - MARGIN and r.checks[CHECKER] >= check
             ]
             right = sum(record.right for record in verified)
+            strays = sum(record.expected is None for record in verified)
             low = wilson_low(right, len(verified))
             if low is None or right < precision * len(verified) or low < precision - 0.02:
+                continue
+            if strays > OUTSIDE_SHARE * outside:
                 continue
             found.append(
                 Calibration(
@@ -69,7 +78,7 @@ def calibrate(records: Sequence[Record], precision: float) -> Calibration:
                     precision=right / len(verified),
                     precision_low=low,
                     coverage=right / inside,
-                    outside_verified=sum(record.expected is None for record in verified),
+                    outside_verified=strays,
                     items=len(records),
                 )
             )
@@ -78,7 +87,7 @@ def calibrate(records: Sequence[Record], precision: float) -> Calibration:
             f"no thresholds reach a precision of {precision:.0%} on these {len(usable)} results; "
             "ask for less with --precision, or train more"
         )
-    return max(found, key=lambda c: (-c.outside_verified, c.coverage))
+    return max(found, key=lambda c: c.coverage)
 
 
 def write(file: Path, calibration: Calibration) -> None:

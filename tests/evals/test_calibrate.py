@@ -49,7 +49,7 @@ def test_asking_for_more_precision_never_gives_more_coverage() -> None:
     records = noisy(3)
     loose, strict = calibrate(records, 0.8), calibrate(records, 0.97)
     assert strict.coverage <= loose.coverage
-    assert strict.outside_verified <= loose.outside_verified
+    assert strict.agreement >= 0.6 <= loose.agreement
 
 
 def test_data_that_cannot_reach_the_precision_is_refused_with_a_remedy() -> None:
