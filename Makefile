@@ -3,7 +3,7 @@
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
-Q ?= Mia has 3 boxes with 12 pencils each. She gives 9 pencils to her brother and shares the rest equally among 3 friends. How many pencils does each friend get?
+Q ?= Sam has 24 marbles. He loses 6 and then shares the rest equally among 3 friends. How many marbles does each friend get?
 
 .PHONY: help run test check format lint types contracts model-card clean
 

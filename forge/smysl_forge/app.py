@@ -126,6 +126,10 @@ def train(
     ] = 90.0,
     seed: Annotated[int, typer.Option()] = 1,
     threads: Annotated[int, typer.Option()] = 2,
+    base: Annotated[
+        Path | None,
+        typer.Option("--from", help="A published model to go on from: its weights and tokenizer."),
+    ] = None,
     recipe_file: Annotated[
         Path | None, typer.Option("--recipe", help="recipe.json of an earlier training.")
     ] = None,
@@ -146,11 +150,16 @@ def train(
     else:
         recipe = Recipe(minutes=minutes, seed=seed, threads=threads)
     path = folder / "tokenizer.json"
+    if base is not None and not path.exists():
+        path.write_bytes((base / "tokenizer.json").read_bytes())
     if not path.exists():
         say(f"training the tokenizer on {CORPUS_PER_FAMILY} problems of each family")
         tokenizers.train(corpus(recipe.seed), recipe.shape.vocab_size).save(str(path))
     written.write_bytes(msgspec.json.format(msgspec.json.encode(recipe), indent=2) + b"\n")
-    Training(folder, recipe, Tokenizer.from_file(str(path)), say).run()
+    training = Training(folder, recipe, Tokenizer.from_file(str(path)), say)
+    if base is not None:
+        training.start_from(base)
+    training.run()
 
 
 def corpus(seed: int) -> Iterator[str]:

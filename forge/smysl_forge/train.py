@@ -37,13 +37,13 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """Padded tokens per step."""
     longest: int = 320
     seed: int = 1
-    muon_rate: float = 0.02
+    muon_rate: float = 0.008
     """Step size of the matrices inside the layers (Muon; Jordan et al., 2024)."""
-    adam_rate: float = 0.004
+    adam_rate: float = 0.002
     """Step size of embeddings and norms (AdamW)."""
     warmup: float = 0.01
     """Share of the minutes over which the rates rise."""
-    decay: float = 0.35
+    decay: float = 0.6
     """Share of the minutes, at the end, over which the rates fall to zero."""
     look_minutes: float = 5.0
     """How often the model derives fresh problems, is graded, and the mix moved."""
@@ -106,6 +106,19 @@ class Training:
         self.progress = Progress()
         self.last_look = 0.0
         self.resume()
+
+    def start_from(self, base: Path) -> None:
+        """Take the weights of a published model, unless this training has begun. Raises `ValueError` for
+        another shape."""
+        if self.progress.step:
+            return
+        model, _ = checkpoint.load(base)
+        if model.shape != self.recipe.shape:
+            raise ValueError(
+                f"{base} has the shape {model.shape}, the recipe asks for {self.recipe.shape}"
+            )
+        self.model.load_state_dict(model.state_dict())
+        self.say(f"starting from the weights of {base}")
 
     def resume(self) -> None:
         """Go on from `state.pt` if there is one."""
