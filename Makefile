@@ -48,5 +48,13 @@ types: $(VENV)/.dev
 contracts: $(VENV)/.dev
 	$(BIN)/lint-imports
 
+model-card: $(VENV)/.dev ## measure the bundled model on held-out problems and write its card's tables
+	rm -rf eval-results/card && mkdir -p eval-results/card
+	$(BIN)/smysl-forge export -f all -n 100 > eval-results/card/field.jsonl
+	$(BIN)/smysl-eval run eval-results/card/field.jsonl newcomer numbers outside \
+	    -p direct,solve --own-daemon -j 6 --out eval-results/card/results
+	$(BIN)/smysl-eval report eval-results/card/results --card models/zerno/README.md
+	$(BIN)/smysl-eval gate eval-results/card/results --gates evals/gates.toml
+
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
