@@ -9,6 +9,10 @@ from collections.abc import Collection, Sequence
 from smysl_cli.diagnostics import UsageError
 
 OPTION_FLAGS = ("-o", "--option")
+SWITCHES = frozenset(
+    ("-q", "--quiet", "-v", "--verbose", "-u", "--usage", "--json", "--stream", "--no-stream")
+)
+"""Options of `ask` without a value: people write them before the verb too."""
 
 
 def with_verb(words: Sequence[str], verbs: Collection[str], *, piped: bool) -> list[str]:
@@ -32,7 +36,9 @@ def with_verb(words: Sequence[str], verbs: Collection[str], *, piped: bool) -> l
                 f"no command {first!r}; did you mean `smysl {near[0]}`? "
                 f"To ask it as a question: smysl ask {asked!r}"
             )
-    return ["ask", *words]
+    flags = next((i for i, word in enumerate(words) if word not in SWITCHES), len(words))
+    said = words[flags + 1 :] if words[flags : flags + 1] == ["ask"] else words[flags:]
+    return ["ask", *words[:flags], *said]
 
 
 def with_pairs(words: Sequence[str]) -> list[str]:

@@ -12,6 +12,8 @@ VERBS = ("ask", "show", "sessions", "daemon")
         (["How many legs?"], ["ask", "How many legs?"]),
         (["-q", "2+2"], ["ask", "-q", "2+2"]),
         (["ask", "x"], ["ask", "x"]),
+        (["-q", "--json", "ask", "x"], ["ask", "-q", "--json", "x"]),
+        (["-q"], ["ask", "-q"]),
         (["show", "@last"], ["show", "@last"]),
         (["--help"], ["--help"]),
         (["--install-completion"], ["--install-completion"]),
