@@ -114,7 +114,7 @@ class Server:
         self._clients[task] = connection
         try:
             await connection.serve()
-        except Exception:
+        except Exception:  # one connection's failure must not end the daemon
             log.exception("a connection failed")
             connection.abort()
         finally:

@@ -128,7 +128,12 @@ def train(
     threads: Annotated[int, typer.Option()] = 2,
     base: Annotated[
         Path | None,
-        typer.Option("--from", help="A published model to go on from: its weights and tokenizer."),
+        typer.Option(
+            "--from",
+            exists=True,
+            file_okay=False,
+            help="A published model to go on from: its weights and tokenizer.",
+        ),
     ] = None,
     recipe_file: Annotated[
         Path | None, typer.Option("--recipe", help="recipe.json of an earlier training.")
@@ -158,7 +163,10 @@ def train(
     written.write_bytes(msgspec.json.format(msgspec.json.encode(recipe), indent=2) + b"\n")
     training = Training(folder, recipe, Tokenizer.from_file(str(path)), say)
     if base is not None:
-        training.start_from(base)
+        try:
+            training.start_from(base)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--from") from None
     training.run()
 
 

@@ -23,7 +23,7 @@ def drill(rng: Random, vocabulary: Sequence[int]) -> Example:
     words = _different(rng, vocabulary, 2 * count + 4)
     things = [words[2 * i : 2 * i + rng.choice((1, 1, 1, 2))] for i in range(count)]
     fillers = words[2 * count :]
-    ids = [1]
+    ids = [SPECIALS.index("<bos>")]
     for slot, thing in zip(slots, things, strict=True):
         ids += [rng.choice(fillers) for _ in range(rng.randint(0, gap))] + [slot, *thing]
     ids += [rng.choice(fillers), SPECIALS.index("<solve>")]

@@ -30,7 +30,11 @@ LEARNING_INSTANCES = 80
 RELATION_WORDS = {"child": "is a child of", "parent": "is a parent of", "spouse": "is married to"}
 
 
-class BoundedRule(number_sequences.PatternRule):  # type: ignore[misc]
+LARGEST_TERM = 10**30
+"""Of a number sequence; the generator itself keeps only sequences below 1,000."""
+
+
+class BoundedRule(number_sequences.PatternRule):  # type: ignore[misc]  # reasoning-gym has no types
     """A rule that gives up on astronomical terms.
 
     A rule of several squarings otherwise computes for hours before the generator rejects the sequence; the generator
@@ -45,7 +49,6 @@ class BoundedRule(number_sequences.PatternRule):  # type: ignore[misc]
         return term
 
 
-LARGEST_TERM = 10**30
 number_sequences.PatternRule = BoundedRule
 
 

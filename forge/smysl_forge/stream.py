@@ -104,7 +104,7 @@ def _make(tokenizer: str, seed: int, tokens: int, longest: int, out: Any, back: 
     os.nice(2)
     rng = Random(seed)
     dialect = NativeDialect(Tokenizer.from_str(tokenizer))
-    words = [0]
+    words: list[int] = []
     known = families()
     shares = {name: family.share for name, family in known.items()}
     while True:

@@ -109,13 +109,17 @@ class Training:
 
     def start_from(self, base: Path) -> None:
         """Take the weights of a published model, unless this training has begun. Raises `ValueError` for
-        another shape."""
+        another shape or tokenizer."""
         if self.progress.step:
             return
-        model, _ = checkpoint.load(base)
+        model, tokenizer = checkpoint.load(base)
         if model.shape != self.recipe.shape:
             raise ValueError(
                 f"{base} has the shape {model.shape}, the recipe asks for {self.recipe.shape}"
+            )
+        if tokenizer.to_str() != self.tokenizer.to_str():
+            raise ValueError(
+                f"{base} has another tokenizer than {self.folder}; train in a new folder"
             )
         self.model.load_state_dict(model.state_dict())
         self.say(f"starting from the weights of {base}")

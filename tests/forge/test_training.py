@@ -4,21 +4,19 @@ from pathlib import Path
 from random import Random
 
 import pytest
+import torch
+from tokenizers import Tokenizer
 
-torch = pytest.importorskip("torch")
-
-from tokenizers import Tokenizer  # noqa: E402
-
-from smysl_forge import checkpoint, rollout, stream  # noqa: E402
-from smysl_forge import tokenizer as tokenizers  # noqa: E402
-from smysl_forge.drills import drill, repeats  # noqa: E402
-from smysl_forge.example import Example  # noqa: E402
-from smysl_forge.examples import check_example, derivation, examples  # noqa: E402
-from smysl_forge.families import families, problems  # noqa: E402
-from smysl_forge.model import Llama, Shape  # noqa: E402
-from smysl_forge.problem import Problem  # noqa: E402
-from smysl_forge.train import Recipe, Training, loss_of, rate  # noqa: E402
-from smysl_reasoning.dialects.native import NativeDialect, read  # noqa: E402
+from smysl_forge import checkpoint, rollout, stream
+from smysl_forge import tokenizer as tokenizers
+from smysl_forge.drills import drill, repeats
+from smysl_forge.example import Example
+from smysl_forge.examples import check_example, derivation, examples
+from smysl_forge.families import families, problems
+from smysl_forge.model import Llama, Shape
+from smysl_forge.problem import Problem
+from smysl_forge.train import Recipe, Training, loss_of, rate
+from smysl_reasoning.dialects.native import NativeDialect, read
 
 SMALL = Shape(
     vocab_size=700, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
@@ -161,6 +159,10 @@ def test_a_training_goes_on_from_a_published_model(tmp_path: Path, tokenizer: To
     training.start_from(tmp_path / "base")
     ids = torch.arange(1, 40)[None]
     assert torch.allclose(training.model.hidden(ids), base.hidden(ids), atol=1e-6)
+    unlike = tokenizers.train(["something else"] * 5, SMALL.vocab_size)
+    other = Training(tmp_path / "unlike", Recipe(shape=SMALL), unlike, lambda line: None)
+    with pytest.raises(ValueError, match="another tokenizer"):
+        other.start_from(tmp_path / "base")
     other = Training(tmp_path / "other", Recipe(), tokenizer, lambda line: None)
     with pytest.raises(ValueError, match="the recipe asks for"):
         other.start_from(tmp_path / "base")
