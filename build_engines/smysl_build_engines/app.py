@@ -9,14 +9,16 @@ from typing import Annotated, NoReturn
 import msgspec
 import typer
 
-from smysl_build_engines.build import Built, Plan, build, plan
+from smysl_build_engines.build import BuildPlan, Built, build, plan
 from smysl_build_engines.bundled import bundled_model
-from smysl_build_engines.checkpoint import Checkpoint, open_checkpoint
+from smysl_build_engines.checkpoint import CALIBRATION_FILE, Checkpoint, open_checkpoint
 from smysl_build_engines.errors import BuildError
+from smysl_build_engines.padding import pad_heads
 from smysl_build_engines.quantise import Precision
+from smysl_build_engines.recipe import Method, Recipe
 from smysl_build_engines.store import EngineStore
 from smysl_engines.base import EngineError
-from smysl_engines.manifest import Verification, load_manifest
+from smysl_engines.manifest import TextReport, Verification, load_manifest
 from smysl_engines.shelf import default_shelf, find_engine
 
 
@@ -33,6 +35,11 @@ class PrecisionName(enum.StrEnum):
     int4 = "int4"
 
 
+class MethodName(enum.StrEnum):
+    nearest = "nearest"
+    gptq = "gptq"
+
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -42,7 +49,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="SOURCE",
-            help="A Llama-layout checkpoint folder, or the name of a bundled model.",
+            help="A Hugging Face checkpoint folder, or the name of a bundled model.",
         ),
     ] = None,
     bundled: Annotated[
@@ -54,6 +61,26 @@ def command(
     precision: Annotated[
         PrecisionName, typer.Option(help="How weights are stored.")
     ] = PrecisionName.fp32,
+    rounding: Annotated[
+        MethodName | None,
+        typer.Option(
+            help="To the nearest value, or fitted to text (gptq, int4 only); default: gptq where "
+            f"there is a text: --calibration, or {CALIBRATION_FILE} beside the weights."
+        ),
+    ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="Text of the kind the model is for, one sample a line."),
+    ] = None,
+    block: Annotated[
+        int | None, typer.Option(help="Inputs that share a scale: 16, 32, 64 or 128.")
+    ] = None,
+    asymmetric: Annotated[
+        bool, typer.Option("--asymmetric", help="int4 blocks with a zero of their own.")
+    ] = False,
+    mixed: Annotated[
+        bool, typer.Option("--mixed", help="int4 that keeps sensitive tensors at 8 bits.")
+    ] = False,
     context: Annotated[
         int | None, typer.Option(help="Most tokens of prompt and output together.")
     ] = None,
@@ -75,18 +102,30 @@ def command(
     """Compile a checkpoint into a verified engine and publish it in the engine store."""
     if (source is None) != bundled:
         raise typer.BadParameter("give either a SOURCE or --bundled")
-    chosen: Precision = precision.value
     try:
         folder = bundled_model() if source is None else _folder(source)
         checkpoint = open_checkpoint(folder)
+        recipe = Recipe(
+            precision=precision.value,
+            method=_method(precision, rounding, calibration, folder),
+            block=block,
+            symmetric=not asymmetric,
+            mixed=mixed,
+        )
         wanted = plan(
-            checkpoint, name=name or folder.resolve().name, precision=chosen, context=context
+            checkpoint,
+            name=name or folder.resolve().name,
+            recipe=recipe,
+            context=context,
+            calibration=calibration,
         )
         target = EngineStore(store or default_shelf())
-        _tell_plan(folder, wanted, target)
         if dry_run:
             _show_plan(wanted, as_json)
-        elif check:
+            return
+        for line in wanted.lines():
+            _progress(line)
+        if check:
             _check(checkpoint, wanted, target, as_json)
         else:
             started = time.monotonic()
@@ -108,16 +147,16 @@ def _folder(source: str) -> Path:
     return bundled_model(source) if is_name else folder
 
 
-def _tell_plan(folder: Path, wanted: Plan, store: EngineStore) -> None:
-    a = wanted.architecture
-    _progress(
-        f"{folder}: {wanted.parameters / 1e6:.2f} M parameters, {a.layers} layers, width "
-        f"{a.hidden_size}, vocabulary {a.vocabulary}, context {a.context}"
-    )
-    _progress(f"engine {wanted.name} ({wanted.precision}, onnx) -> {store.folder}")
+def _method(
+    precision: PrecisionName, asked: MethodName | None, text: Path | None, folder: Path
+) -> Method:
+    if asked is not None:
+        return asked.value
+    has_text = text is not None or (folder / CALIBRATION_FILE).is_file()
+    return "gptq" if precision is PrecisionName.int4 and has_text else "nearest"
 
 
-def _check(checkpoint: Checkpoint, wanted: Plan, store: EngineStore, as_json: bool) -> None:
+def _check(checkpoint: Checkpoint, wanted: BuildPlan, store: EngineStore, as_json: bool) -> None:
     # onnx and onnxruntime, which finding an engine already built must not pay for
     from smysl_build_engines.verify import verify
     from smysl_engines.onnx import GRAPH_FILE
@@ -129,13 +168,10 @@ def _check(checkpoint: Checkpoint, wanted: Plan, store: EngineStore, as_json: bo
             f"engine {wanted.name} ({directory}) was built from another checkpoint than the one "
             "given. Build it again without --verify."
         )
-    result = verify(
-        directory / GRAPH_FILE,
-        manifest.architecture,
-        checkpoint.config,
-        checkpoint.weights,
-        _precision(manifest.precision),
-    )
+    a = manifest.architecture
+    model = pad_heads(checkpoint.config.at(a.context), checkpoint.weights)
+    precision = _precision(manifest.precision)
+    result = verify(directory / GRAPH_FILE, a, model.decoder, model.weights, precision)
     if as_json:
         _print_json({"directory": str(directory), "verification": result})
     else:
@@ -146,11 +182,11 @@ def _precision(text: str) -> Precision:
     return PrecisionName(text).value
 
 
-def _show_plan(wanted: Plan, as_json: bool) -> None:
+def _show_plan(wanted: BuildPlan, as_json: bool) -> None:
     if as_json:
         _print_json(wanted)
     else:
-        print(f"would build {wanted.name} ({wanted.precision})")
+        print("\n".join(wanted.lines()))
 
 
 def _show_built(built: Built, as_json: bool) -> None:
@@ -161,6 +197,16 @@ def _show_built(built: Built, as_json: bool) -> None:
         return
     print(f"{manifest.model} {manifest.fingerprint}")
     _progress(_describe(manifest.verification))
+    if manifest.quantisation is not None and manifest.quantisation.report is not None:
+        _progress(_describe_report(manifest.quantisation.report))
+
+
+def _describe_report(report: TextReport) -> str:
+    return (
+        f"on {report.tokens} tokens of text: divergence {report.divergence:.3g} nats, same "
+        f"likeliest token {100 * report.greedy_agreement:.1f} %, perplexity "
+        f"{report.perplexity_before:.3f} before and {report.perplexity_after:.3f} after"
+    )
 
 
 def _describe(result: Verification) -> str:

@@ -1,8 +1,9 @@
-"""Turns a checkpoint into a published engine: plan, write, verify, publish.
+"""Turns a checkpoint into a published engine: plan, write, verify, measure, publish.
 
 Knows the order of the steps; how each is done is in its own module.
 """
 
+import errno
 import platform
 import shutil
 from collections.abc import Callable
@@ -12,37 +13,26 @@ from pathlib import Path
 import msgspec
 
 from smysl_build_engines.checkpoint import Checkpoint, open_checkpoint
-from smysl_build_engines.errors import BadCheckpoint, UnsupportedModel
+from smysl_build_engines.errors import StoreError
+from smysl_build_engines.padding import Padded, pad_heads
+from smysl_build_engines.plan import BACKEND, DEFAULT_PRECISION, BuildPlan, plan
 from smysl_build_engines.quantise import Precision
+from smysl_build_engines.recipe import Recipe
 from smysl_build_engines.store import EngineStore
 from smysl_engines.manifest import (
     FORMAT,
-    Architecture,
-    FileEntry,
+    TOKENIZER_FILE,
     Manifest,
+    Quantisation,
+    TextReport,
     describe_file,
     fingerprint,
     write_manifest,
 )
 
-BACKEND = "onnx"
-DEFAULT_PRECISION: Precision = "fp32"
-MAX_CONTEXT = 4096
-"""Rotary tables and KV memory are sized by it;
-a longer model is cut unless the caller asks otherwise.
-"""
+__all__ = ["DEFAULT_PRECISION", "BuildPlan", "Built", "build", "ensure", "plan"]
 
 Progress = Callable[[str], None]
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a build will do, known before it starts."""
-
-    name: str
-    precision: Precision
-    architecture: Architecture
-    parameters: int
-    source: dict[str, FileEntry]
 
 
 class Built(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,41 +42,9 @@ class Built(msgspec.Struct, frozen=True, kw_only=True):
     """A valid engine of the same source was there already; nothing was built."""
 
 
-def plan(
-    checkpoint: Checkpoint, *, name: str, precision: Precision, context: int | None = None
-) -> Plan:
-    """Raises `UnsupportedModel` if the model cannot have the context,
-    `BadCheckpoint` for an unusable name.
-    """
-    if not name or name[0] in ".-" or not all(c.isalnum() or c in "._-" for c in name):
-        raise BadCheckpoint(
-            f"{name!r} cannot name an engine; use letters, digits, '.', '_' and '-', "
-            "starting with a letter or digit"
-        )
-    config = checkpoint.config
-    longest = config.max_position_embeddings
-    if context is not None and not 0 < context <= longest:
-        raise UnsupportedModel(f"the model takes contexts of 1 to {longest}; {context} was asked")
-    shapes = config.shapes().values()
-    return Plan(
-        name=name,
-        precision=precision,
-        architecture=Architecture(
-            vocabulary=config.vocab_size,
-            hidden_size=config.hidden_size,
-            layers=config.num_hidden_layers,
-            kv_heads=config.num_key_value_heads,
-            head_dim=config.head_dim,
-            context=context or min(longest, MAX_CONTEXT),
-        ),
-        parameters=sum(shape[0] * (shape[1] if len(shape) > 1 else 1) for shape in shapes),
-        source={path.name: describe_file(path) for path in checkpoint.files},
-    )
-
-
 def build(
     checkpoint: Checkpoint,
-    wanted: Plan,
+    wanted: BuildPlan,
     store: EngineStore,
     progress: Progress,
     force: bool = False,
@@ -97,13 +55,20 @@ def build(
     Raises any `BuildError`; then the store is as before.
     """
     with store.lock():
-        if not force:
-            existing = store.valid(wanted.name, wanted.precision, wanted.source)
-            if existing is not None and existing.architecture == wanted.architecture:
-                directory = store.folder / existing.fingerprint
-                return Built(directory=directory, manifest=existing, reused=True)
+        if not force and (existing := _existing(wanted, store)) is not None:
+            directory = store.folder / existing.fingerprint
+            return Built(directory=directory, manifest=existing, reused=True)
         with store.staging() as folder:
-            manifest = _compile(checkpoint, wanted, folder, progress)
+            try:
+                manifest = _compile(checkpoint, wanted, folder, progress)
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                raise StoreError(
+                    f"{store.folder} has no room for engine {wanted.name}, about "
+                    f"{wanted.engine_bytes / 1e6:.0f} MB. Free space there, or choose another with "
+                    "--store or SMYSL_DATA_DIR."
+                ) from error
             progress(f"publishing {manifest.fingerprint}")
             directory = store.publish(folder, manifest)
         return Built(directory=directory, manifest=manifest, reused=False)
@@ -123,21 +88,46 @@ def ensure(
     return build(checkpoint, wanted, store, progress)
 
 
-def _compile(checkpoint: Checkpoint, wanted: Plan, folder: Path, progress: Progress) -> Manifest:
+def _existing(wanted: BuildPlan, store: EngineStore) -> Manifest | None:
+    found = store.valid(wanted.name, wanted.precision, wanted.source)
+    if found is None or found.architecture != wanted.architecture:
+        return None
+    was = found.quantisation or Quantisation(method=Recipe().method)
+    same = msgspec.structs.replace(was, report=None) == _quantisation(wanted, None)
+    return found if same or not wanted.recipe.quantised else None
+
+
+def _quantisation(wanted: BuildPlan, report: TextReport | None) -> Quantisation:
+    recipe = wanted.recipe
+    return Quantisation(
+        method=recipe.method,
+        block=recipe.block,
+        symmetric=recipe.symmetric,
+        mixed=recipe.mixed,
+        text=wanted.text_entry,
+        report=report,
+    )
+
+
+def _compile(
+    checkpoint: Checkpoint, wanted: BuildPlan, folder: Path, progress: Progress
+) -> Manifest:
     # onnx and onnxruntime, which finding an engine already built must not pay for
-    from smysl_build_engines.graph import write_graph
     from smysl_build_engines.verify import verify
     from smysl_engines.onnx import GRAPH_FILE, WEIGHTS_FILE
 
-    config, weights, architecture = checkpoint.config, checkpoint.weights, wanted.architecture
-    progress(f"writing the graph and its {wanted.precision} weights")
-    write_graph(config, weights, wanted.precision, folder, architecture.context)
+    architecture = wanted.architecture
+    model = pad_heads(checkpoint.config.at(architecture.context), checkpoint.weights)
+    report = _write(checkpoint, wanted, model, folder, progress)
     for file in checkpoint.passed_on:
         shutil.copyfile(file, folder / file.name)
     progress("comparing the engine with the float32 reference")
-    verification = verify(folder / GRAPH_FILE, architecture, config, weights, wanted.precision)
+    graph = folder / GRAPH_FILE
+    verification = verify(graph, architecture, model.decoder, model.weights, wanted.precision)
+    text_report = report()
     names = (GRAPH_FILE, WEIGHTS_FILE, *(file.name for file in checkpoint.passed_on))
     files = {name: describe_file(folder / name) for name in names}
+    quantised = wanted.recipe.quantised
     manifest = Manifest(
         format=FORMAT,
         model=wanted.name,
@@ -151,9 +141,48 @@ def _compile(checkpoint: Checkpoint, wanted: Plan, folder: Path, progress: Progr
         hardware=f"{platform.machine()} {platform.system()} {_processor()}",
         verification=verification,
         fingerprint=fingerprint(BACKEND, wanted.precision, architecture, files),
+        quantisation=_quantisation(wanted, text_report) if quantised else None,
     )
     write_manifest(folder, manifest)
     return manifest
+
+
+def _write(
+    checkpoint: Checkpoint, wanted: BuildPlan, model: Padded, folder: Path, progress: Progress
+) -> Callable[[], TextReport | None]:
+    """Write graph and weights; returns what measures the engine on text, once it is verified."""
+    from smysl_build_engines.compensate import Compensated
+    from smysl_build_engines.graph import write_graph
+    from smysl_build_engines.report import measure
+    from smysl_build_engines.rounding import Nearest, Rounder
+    from smysl_engines.onnx import GRAPH_FILE
+
+    decoder, weights, architecture = model.decoder, model.weights, wanted.architecture
+    rounder: Rounder = Nearest(decoder, weights)
+    held_out: list[list[int]] = []
+    if wanted.text is not None:
+        from smysl_build_engines.calibration import read_calibration
+
+        calibration = read_calibration(
+            Path(wanted.text),
+            checkpoint.folder / TOKENIZER_FILE,
+            architecture.vocabulary,
+            architecture.context,
+        )
+        held_out = calibration.held_out
+        if wanted.recipe.method == "gptq":
+            progress(f"fitting the rounding to {sum(map(len, calibration.fitted))} tokens")
+            rounder = Compensated(decoder, weights, calibration.fitted)
+    progress(f"writing the graph and its {wanted.precision} weights")
+    write_graph(decoder, weights, wanted.recipe, rounder, folder, architecture.context, progress)
+
+    def report() -> TextReport | None:
+        if not held_out:
+            return None
+        progress(f"measuring the engine on {sum(map(len, held_out))} tokens of other text")
+        return measure(folder / GRAPH_FILE, architecture, decoder, weights, held_out)
+
+    return report
 
 
 def _processor() -> str:

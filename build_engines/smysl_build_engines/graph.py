@@ -1,72 +1,57 @@
-"""Builds the ONNX graph of a Llama model: nodes in one small file,
+"""Builds the ONNX graph of a decoder: nodes in one small file,
 weights in a second one beside it.
 
 Knows ONNX Runtime's operators and the tensors' names; never the store, a session or sampling.
 The graph's inputs and outputs are described in docs/engines.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import msgspec
 import numpy as np
-import numpy.typing as npt
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, save_model
 
-from smysl_build_engines.checkpoint import LlamaConfig, Weights
-from smysl_build_engines.quantise import Float32, Precision, dequantise, quantise
-from smysl_build_engines.reference import rotary_tables
+from smysl_build_engines.decoder import Decoder
+from smysl_build_engines.quantise import Format
+from smysl_build_engines.recipe import (
+    HEAD,
+    PARTS,
+    Recipe,
+    product_shape,
+    split_product,
+)
+from smysl_build_engines.rotary import tables
+from smysl_build_engines.rounding import Rounder, whole
+from smysl_build_engines.tensors import Tensors
+from smysl_build_engines.weights_file import WeightsFile
 from smysl_engines.onnx import GRAPH_FILE, WEIGHTS_FILE
 
 OPSET = 17
 IR_VERSION = 8
 _CONTRIB = "com.microsoft"
-_ALIGNMENT = 64
 _INT8_ACTIVATIONS = 4
 """MatMulNBits accuracy level: activations are rounded to int8 per block before the product."""
 
-
-def bits_of(name: str, precision: Precision) -> int | None:
-    """Width a tensor is stored with; None is float.
-
-    The head keeps 8 bits in an int4 engine: its rounding errors reach the logits directly.
-    """
-    if name == "lm_head.weight":
-        return None if precision == "fp32" else 8
-    if not name.endswith("_proj.weight"):
-        return None
-    return {"fp32": None, "int8": 8, "int4": 4}[precision]
-
-
-def as_stored(
-    config: LlamaConfig, weights: Weights, precision: Precision
-) -> tuple[LlamaConfig, Weights]:
-    """The model as an engine of this precision really holds it,
-    in float32: what its output must follow.
-
-    A tied head is rounded otherwise than the embedding, so the result is untied.
-    """
-    stored = {
-        name: dequantise(quantise(weights[name], bits))
-        if (bits := bits_of(name, precision))
-        else weights[name]
-        for name in config.shapes()
-    }
-    embedding = stored["model.embed_tokens.weight"]
-    if precision != "fp32":
-        stored.setdefault("lm_head.weight", dequantise(quantise(embedding, 8)))
-        stored["model.embed_tokens.weight"] = embedding.astype(np.float16).astype(np.float32)
-    stored.setdefault("lm_head.weight", embedding)
-    return msgspec.structs.replace(config, tie_word_embeddings=False), stored
+Progress = Callable[[str], None]
 
 
 def write_graph(
-    config: LlamaConfig, weights: Weights, precision: Precision, folder: Path, context: int
+    decoder: Decoder,
+    weights: Tensors,
+    recipe: Recipe,
+    rounder: Rounder,
+    folder: Path,
+    context: int,
+    progress: Progress = lambda line: None,
 ) -> None:
-    """Write `GRAPH_FILE` and `WEIGHTS_FILE` for at most `context` positions into `folder`."""
+    """Write `GRAPH_FILE` and `WEIGHTS_FILE` for at most `context` positions into `folder`.
+
+    `rounder` is asked for the products the recipe quantises.
+    """
     with (folder / WEIGHTS_FILE).open("wb") as file:
-        model = _Builder(config, weights, precision, file, context).build()
+        output = WeightsFile(file, WEIGHTS_FILE)
+        model = _Builder(decoder, weights, recipe, rounder, output, context, progress).build()
     save_model(model, folder / GRAPH_FILE)
 
 
@@ -75,135 +60,212 @@ class _Builder:
 
     def __init__(
         self,
-        config: LlamaConfig,
-        weights: Weights,
-        precision: Precision,
-        file: BinaryIO,
+        decoder: Decoder,
+        weights: Tensors,
+        recipe: Recipe,
+        rounder: Rounder,
+        output: WeightsFile,
         context: int,
+        progress: Progress,
     ) -> None:
-        self._config = config
+        self._decoder = decoder
         self._weights = weights
-        self._precision = precision
-        self._file = file
+        self._recipe = recipe
+        self._rounder = rounder
+        self._file = output
         self._context = context
+        self._progress = progress
         self._nodes: list[NodeProto] = []
-        self._tensors: list[TensorProto] = []
 
     def build(self) -> ModelProto:
-        c = self._config
-        x = self._embed()
-        cos, sin = rotary_tables(self._context, c.head_dim, c.rope_theta)
-        self._store("rotary.cos", cos)
-        self._store("rotary.sin", sin)
-        self._store("mlp.halves", np.array([c.intermediate_size] * 2, np.int64), inline=True)
-        residual, change = x, None
-        for number in range(c.num_hidden_layers):
-            layer = f"model.layers.{number}"
-            normed, residual = self._norm(f"{layer}.input_layernorm", residual, change)
-            change = self._attention(number, normed)
-            normed, residual = self._norm(f"{layer}.post_attention_layernorm", residual, change)
-            change = self._mlp(layer, normed)
-        self._norm("model.norm", residual, change, output="hidden")
+        d = self._decoder
+        residual = self._embed()
+        self._constants()
+        change: str | None = None
+        for number in range(len(d.layers)):
+            layer = f"layers.{number}"
+            normed, residual = self._norm(f"{layer}.attention_norm", residual, change)
+            change = self._out(f"{layer}.attention_out_norm", self._attention(number, normed))
+            normed, residual = self._norm(f"{layer}.mlp_norm", residual, change)
+            change = self._out(f"{layer}.mlp_out_norm", self._mlp(layer, normed))
+            self._progress(f"layer {number + 1} of {len(d.layers)} is written")
+        self._norm("norm", residual, change, output="hidden")
         self._head()
         return helper.make_model(
             helper.make_graph(
-                self._nodes, "llama", self._inputs(), self._outputs(), initializer=self._tensors
+                self._nodes,
+                "decoder",
+                self._inputs(),
+                self._outputs(),
+                initializer=self._file.tensors,
             ),
             opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(_CONTRIB, 1)],
             ir_version=IR_VERSION,
             producer_name="smysl-build",
         )
 
+    def _constants(self) -> None:
+        d = self._decoder
+        for number, rope in enumerate(d.ropes):
+            cos, sin = tables(rope, self._context)
+            self._file.store(f"rotary.{number}.cos", cos)
+            self._file.store(f"rotary.{number}.sin", sin)
+        self._file.constant("mlp.halves", np.array([d.intermediate_size] * 2, np.int64))
+        if d.qk_norm:
+            queries, keys = (d.widths[part][0] for part in "qk")
+            self._file.constant("qkv.widths", np.array([queries, keys, keys], np.int64))
+            self._file.constant("heads.apart", np.array([0, 0, -1, d.head_dim], np.int64))
+            self._file.constant("heads.joined", np.array([0, 0, -1], np.int64))
+
     def _embed(self) -> str:
-        table = self._weights["model.embed_tokens.weight"]
-        if self._precision == "fp32":
-            self._store("model.embed_tokens.weight", table)
-            return self._node("Gather", ["model.embed_tokens.weight", "input_ids"], "embedded")
+        name, scale = "embedding.weight", self._decoder.embedding_scale
         # half the memory; only the gathered rows are widened
-        self._store("model.embed_tokens.weight", table.astype(np.float16))
-        half = self._node("Gather", ["model.embed_tokens.weight", "input_ids"], "embedded_half")
-        return self._node("Cast", [half], "embedded", to=TensorProto.FLOAT)
+        dtype = np.float16 if self._recipe.quantised else np.float32
+        chunks = self._weights.chunks(name)
+        self._file.stream(name, self._weights.shape(name), dtype, chunks)
+        rows = self._node("Gather", [name, "input_ids"], "embedded")
+        if self._recipe.quantised:
+            rows = self._node("Cast", [rows], "embedded.wide", to=TensorProto.FLOAT)
+        return self._scaled(rows, scale)
+
+    def _scaled(self, x: str, scale: float) -> str:
+        if scale == 1:
+            return x
+        name = f"{x}.scale"
+        self._file.constant(name, np.array(scale, np.float32))
+        return self._node("Mul", [x, name], f"{x}.scaled")
+
+    def _softcapped(self, x: str, cap: float) -> str:
+        name = f"{x}.cap"
+        self._file.constant(name, np.array(cap, np.float32))
+        bent = self._node("Tanh", [self._node("Div", [x, name], f"{x}.relative")], f"{x}.bent")
+        return self._node("Mul", [bent, name], f"{x}.capped")
+
+    def _norm_weight(self, name: str) -> str:
+        weight = self._weights[f"{name}.weight"] + np.float32(self._decoder.norm_offset)
+        self._file.store(f"{name}.weight", weight)
+        return f"{name}.weight"
+
+    def _plain_norm(self, name: str, x: str, output: str, eps: float) -> str:
+        attributes = {"epsilon": eps, "axis": -1, "stash_type": 1}
+        inputs = [x, self._norm_weight(name)]
+        return self._node("SimplifiedLayerNormalization", inputs, output, **attributes)
 
     def _norm(
         self, name: str, residual: str, change: str | None, output: str | None = None
     ) -> tuple[str, str]:
         """Add `change` to the residual stream and normalise it: (normalised, residual)."""
-        self._store(f"{name}.weight", self._weights[f"{name}.weight"])
-        normed = output or f"{name}.out"
-        epsilon = self._config.rms_norm_eps
+        normed, eps = output or f"{name}.out", self._decoder.norm_eps
         if change is None:
-            self._node(
-                "SimplifiedLayerNormalization",
-                [residual, f"{name}.weight"],
-                normed,
-                epsilon=epsilon,
-                axis=-1,
-                stash_type=1,
-            )
-            return normed, residual
+            return self._plain_norm(name, residual, normed, eps), residual
         summed = f"{name}.residual"
         self._contrib(
             "SkipSimplifiedLayerNormalization",
-            [residual, change, f"{name}.weight"],
+            [residual, change, self._norm_weight(name)],
             [normed, "", "", summed],
-            epsilon=epsilon,
+            epsilon=eps,
         )
         return normed, summed
 
+    def _out(self, norm: str, change: str) -> str:
+        """What a layer's half adds to the residual stream."""
+        d = self._decoder
+        if d.sandwich:
+            change = self._plain_norm(norm, change, f"{norm}.out", d.norm_eps)
+        return self._scaled(change, d.residual_scale)
+
     def _attention(self, number: int, x: str) -> str:
-        c, name = self._config, f"model.layers.{number}.self_attn"
-        qkv = self._linear(f"{name}.qkv_proj", x, [f"{name}.{part}_proj" for part in "qkv"])
+        d, name, layer = self._decoder, f"layers.{number}", self._decoder.layers[number]
+        qkv = self._linear(f"{name}.qkv", x)
+        inputs = [qkv, "", ""]
+        if d.qk_norm:
+            parts = [f"{name}.{part}" for part in "qkv"]
+            self._nodes.append(helper.make_node("Split", [qkv, "qkv.widths"], parts, axis=-1))
+            inputs = [self._head_norm(part) for part in parts[:2]] + parts[2:]
+        inputs += [f"past_key_{number}", f"past_value_{number}"]
+        inputs += ["seqlens_k", "total_sequence_length"]
+        if layer.rope is not None:
+            inputs += [f"rotary.{layer.rope}.cos", f"rotary.{layer.rope}.sin"]
         self._contrib(
             "GroupQueryAttention",
-            [qkv, "", "", f"past_key_{number}", f"past_value_{number}"]
-            + ["seqlens_k", "total_sequence_length", "rotary.cos", "rotary.sin"],
+            inputs,
             [f"{name}.mixed", f"present_key_{number}", f"present_value_{number}"],
-            num_heads=c.num_attention_heads,
-            kv_num_heads=c.num_key_value_heads,
-            do_rotary=1,
+            num_heads=d.num_attention_heads,
+            kv_num_heads=d.num_key_value_heads,
+            do_rotary=int(layer.rope is not None),
+            scale=d.attention_scale,
+            softcap=d.attention_softcap or 0.0,
+            local_window_size=-1 if layer.window is None else layer.window,
         )
-        return self._linear(f"{name}.o_proj", f"{name}.mixed", [f"{name}.o_proj"])
+        return self._linear(f"{name}.o", f"{name}.mixed")
 
-    def _mlp(self, layer: str, x: str) -> str:
-        name = f"{layer}.mlp"
-        both = self._linear(f"{name}.gate_up_proj", x, [f"{name}.gate_proj", f"{name}.up_proj"])
+    def _head_norm(self, x: str) -> str:
+        """Normalise each head of queries or keys on its own."""
+        apart = self._node("Reshape", [x, "heads.apart"], f"{x}.heads")
+        normed = self._plain_norm(f"{x}_norm", apart, f"{x}.normed", self._decoder.qk_norm_eps)
+        return self._node("Reshape", [normed, "heads.joined"], f"{x}.joined")
+
+    def _mlp(self, name: str, x: str) -> str:
+        both = self._linear(f"{name}.gate_up", x)
         halves = [f"{name}.gate", f"{name}.up"]
         self._nodes.append(helper.make_node("Split", [both, "mlp.halves"], halves, axis=-1))
-        # QuickGelu with alpha 1 is x * sigmoid(x)
-        self._contrib("QuickGelu", [f"{name}.gate"], [f"{name}.swish"], alpha=1.0)
-        product = self._node("Mul", [f"{name}.swish", f"{name}.up"], f"{name}.product")
-        return self._linear(f"{name}.down_proj", product, [f"{name}.down_proj"])
+        active = f"{name}.active"
+        if self._decoder.activation == "silu":
+            # QuickGelu with alpha 1 is x * sigmoid(x)
+            self._contrib("QuickGelu", halves[:1], [active], alpha=1.0)
+        else:
+            # the approximation by tanh
+            self._contrib("FastGelu", halves[:1], [active])
+        product = self._node("Mul", [active, halves[1]], f"{name}.product")
+        return self._linear(f"{name}.down", product)
 
     def _head(self) -> None:
         """Logits of the asked positions only: the head is the largest product of a small model."""
+        d = self._decoder
         asked = self._node("GatherND", ["hidden", "positions"], "asked", batch_dims=1)
-        if self._config.tie_word_embeddings:
-            head = self._weights["model.embed_tokens.weight"]
-        else:
-            head = self._weights["lm_head.weight"]
-        self._product("lm_head.weight", head, asked, "logits")
+        if d.logit_scale == 1 and d.logit_softcap is None:
+            self._product(HEAD, asked, "logits")
+            return
+        logits = self._scaled(self._product(HEAD, asked, f"{HEAD}.out"), d.logit_scale)
+        if d.logit_softcap is not None:
+            logits = self._softcapped(logits, d.logit_softcap)
+        self._node("Identity", [logits], "logits")
 
-    def _linear(self, name: str, x: str, parts: Sequence[str]) -> str:
-        """Several linear layers of one input as one product; their outputs lie side by side."""
-        weight = np.concatenate([self._weights[f"{part}.weight"] for part in parts])
-        return self._product(f"{name}.weight", weight, x, f"{name}.out")
+    def _linear(self, product: str, x: str) -> str:
+        """A product of a layer, and its parts' biases side by side."""
+        number, role = split_product(product)
+        y, parts = self._product(product, x, f"{product}.out"), PARTS[role]
+        if not self._decoder.has_bias(parts[0]):
+            return y
+        bias = np.concatenate([self._weights[f"layers.{number}.{part}.bias"] for part in parts])
+        self._file.store(f"{product}.bias", bias)
+        return self._node("Add", [y, f"{product}.bias"], f"{product}.biased")
 
-    def _product(self, name: str, weight: Float32, x: str, output: str) -> str:
-        bits = bits_of(name, self._precision)
-        if bits is None:
-            self._store(name, np.ascontiguousarray(weight.T))
-            return self._node("MatMul", [x, name], output)
-        stored = quantise(weight, bits)
-        self._store(f"{name}.codes", stored.codes)
-        self._store(f"{name}.scales", stored.scales)
+    def _product(self, name: str, x: str, output: str) -> str:
+        form = self._recipe.format_of(name, self._decoder)
+        if form is not None:
+            return self._rounded_product(name, x, output, form)
+        weight = whole(name, self._decoder, self._weights)
+        self._file.store(f"{name}.weight", np.ascontiguousarray(weight.T))
+        return self._node("MatMul", [x, f"{name}.weight"], output)
+
+    def _rounded_product(self, name: str, x: str, output: str, form: Format) -> str:
+        stored = self._rounder.product(name, form)
+        rows, width = product_shape(name, self._decoder)
+        inputs = [x, f"{name}.codes", f"{name}.scales"]
+        self._file.store(f"{name}.codes", stored.codes)
+        self._file.store(f"{name}.scales", stored.scales)
+        if stored.zeros is not None:
+            inputs.append(f"{name}.zeros")
+            self._file.store(f"{name}.zeros", stored.zeros)
         return self._contrib(
             "MatMulNBits",
-            [x, f"{name}.codes", f"{name}.scales"],
+            inputs,
             [output],
-            K=weight.shape[1],
-            N=weight.shape[0],
-            bits=bits,
-            block_size=stored.block,
+            K=width,
+            N=rows,
+            bits=form.bits,
+            block_size=form.block,
             accuracy_level=_INT8_ACTIVATIONS,
         )
 
@@ -218,46 +280,29 @@ class _Builder:
         self._nodes.append(node)
         return outputs[0]
 
-    def _store(self, name: str, array: npt.NDArray[Any], inline: bool = False) -> None:
-        if inline:
-            self._tensors.append(helper.make_tensor(name, _type(array), array.shape, array))
-            return
-        self._file.write(bytes(-self._file.tell() % _ALIGNMENT))
-        tensor = TensorProto(name=name, data_type=_type(array), dims=array.shape)
-        tensor.data_location = TensorProto.EXTERNAL
-        place = {"location": WEIGHTS_FILE, "offset": self._file.tell(), "length": array.nbytes}
-        for key, value in place.items():
-            tensor.external_data.add(key=key, value=str(value))
-        array.tofile(self._file)
-        self._tensors.append(tensor)
-
     def _inputs(self) -> list[ValueInfoProto]:
-        whole, number = TensorProto.INT64, TensorProto.INT32
+        whole_number, number = TensorProto.INT64, TensorProto.INT32
         return [
-            helper.make_tensor_value_info("input_ids", whole, ["rows", "tokens"]),
-            helper.make_tensor_value_info("positions", whole, ["rows", "asked", 1]),
+            helper.make_tensor_value_info("input_ids", whole_number, ["rows", "tokens"]),
+            helper.make_tensor_value_info("positions", whole_number, ["rows", "asked", 1]),
             helper.make_tensor_value_info("seqlens_k", number, ["rows"]),
             helper.make_tensor_value_info("total_sequence_length", number, []),
             *self._caches("past"),
         ]
 
     def _outputs(self) -> list[ValueInfoProto]:
-        c, real = self._config, TensorProto.FLOAT
+        d, real = self._decoder, TensorProto.FLOAT
         return [
-            helper.make_tensor_value_info("logits", real, ["rows", "asked", c.vocab_size]),
-            helper.make_tensor_value_info("hidden", real, ["rows", "tokens", c.hidden_size]),
+            helper.make_tensor_value_info("logits", real, ["rows", "asked", d.vocab_size]),
+            helper.make_tensor_value_info("hidden", real, ["rows", "tokens", d.hidden_size]),
             *self._caches("present"),
         ]
 
     def _caches(self, when: str) -> list[ValueInfoProto]:
-        c = self._config
-        shape: list[str | int | None] = ["rows", c.num_key_value_heads, "length", c.head_dim]
+        d = self._decoder
+        shape: list[str | int | None] = ["rows", d.num_key_value_heads, "length", d.head_dim]
         return [
             helper.make_tensor_value_info(f"{when}_{what}_{number}", TensorProto.FLOAT, shape)
-            for number in range(c.num_hidden_layers)
+            for number in range(len(d.layers))
             for what in ("key", "value")
         ]
-
-
-def _type(array: npt.NDArray[Any]) -> int:
-    return int(helper.np_dtype_to_tensor_dtype(array.dtype))

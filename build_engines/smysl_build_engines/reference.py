@@ -1,17 +1,22 @@
-"""The Llama forward pass in float32 numpy: what a built engine is measured against.
+"""The forward pass in float32 numpy: what a built engine is measured against.
 
-Written for reading, not speed: no cache, no batch. RMSNorm (Zhang and Sennrich, 2019), rotary
-positions in two halves (Su et al., 2021), grouped-query attention (Ainslie et al., 2023), SwiGLU
-(Shazeer, 2020).
+Written for reading, not speed: no cache, no batch; a layer's weights are read when it is their turn
+and dropped after it. RMSNorm (Zhang and Sennrich, 2019), rotary positions in two halves (Su et al.,
+2021), grouped-query attention (Ainslie et al., 2023), gated MLP (Shazeer, 2020), windows
+(Beltagy et al., 2020), soft caps (Gemma 2, 2024), norms of queries and keys (Dehghani et al., 2023).
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 import numpy as np
 
-from smysl_build_engines.checkpoint import LlamaConfig, Weights
-from smysl_build_engines.quantise import Float32
+from smysl_build_engines.decoder import Decoder
+from smysl_build_engines.rotary import Rope, tables
+from smysl_build_engines.tensors import Float32, Tensors
+
+Half = Literal["attention", "mlp"]
 
 
 class Output(msgspec.Struct, frozen=True):
@@ -22,68 +27,144 @@ class Output(msgspec.Struct, frozen=True):
 
 
 class Reference:
-    """A model as a function of its tokens. Casts all weights to float32 once."""
+    """A model as a function of its tokens."""
 
-    def __init__(self, config: LlamaConfig, weights: Weights) -> None:
-        self.config = config
-        self._weights = {name: weights[name] for name in config.shapes()}
+    def __init__(self, decoder: Decoder, weights: Tensors) -> None:
+        self.decoder = decoder
+        self._weights = weights
 
     def forward(self, tokens: Sequence[int]) -> Output:
-        embedding = self._weights["model.embed_tokens.weight"]
-        x = embedding[np.asarray(tokens)]
-        for layer in range(self.config.num_hidden_layers):
-            x = x + self._attention(layer, self._norm(f"model.layers.{layer}.input_layernorm", x))
-            x = x + self._mlp(
-                layer, self._norm(f"model.layers.{layer}.post_attention_layernorm", x)
-            )
-        hidden = self._norm("model.norm", x)
-        head = self._weights.get("lm_head.weight", embedding)
-        return Output(hidden @ head.T, hidden)
+        return self.forward_all([tokens])[0]
 
-    def _linear(self, name: str, x: Float32) -> Float32:
-        return x @ self._weights[f"{name}.weight"].T
+    def forward_all(self, texts: Sequence[Sequence[int]]) -> list[Output]:
+        """Every text on its own; each layer's weights are read once for all of them."""
+        return self.finish(self.states(texts))
 
-    def _norm(self, name: str, x: Float32) -> Float32:
-        mean_square = np.mean(x * x, axis=-1, keepdims=True)
-        weight = self._weights[f"{name}.weight"]
-        return np.asarray(x / np.sqrt(mean_square + self.config.rms_norm_eps) * weight, np.float32)
+    def states(self, texts: Sequence[Sequence[int]]) -> list[Float32]:
+        """[tokens, hidden size] of each text after the last layer."""
+        states = self.embed(texts)
+        for number in range(len(self.decoder.layers)):
+            block = self.block(number)
+            states = [block.forward(state) for state in states]
+        return states
 
-    def _attention(self, layer: int, x: Float32) -> Float32:
-        c, name = self.config, f"model.layers.{layer}.self_attn"
-        tokens = len(x)
-        queries = self._linear(f"{name}.q_proj", x).reshape(tokens, c.num_attention_heads, -1)
-        keys = self._linear(f"{name}.k_proj", x).reshape(tokens, c.num_key_value_heads, -1)
-        values = self._linear(f"{name}.v_proj", x).reshape(tokens, c.num_key_value_heads, -1)
-        queries, keys = rotate(queries, c.rope_theta), rotate(keys, c.rope_theta)
-        shared_by = c.num_attention_heads // c.num_key_value_heads
+    def embed(self, texts: Sequence[Sequence[int]]) -> list[Float32]:
+        scale = np.float32(self.decoder.embedding_scale)
+        table = self._weights["embedding.weight"]
+        return [table[np.asarray(text)] * scale for text in texts]
+
+    def block(self, number: int) -> "Block":
+        """A layer with its weights in memory."""
+        prefix = f"layers.{number}."
+        held = {
+            name.removeprefix(prefix): self._weights[name]
+            for name in self.decoder.shapes()
+            if name.startswith(prefix)
+        }
+        return Block(self.decoder, number, held)
+
+    def finish(self, states: Sequence[Float32]) -> list[Output]:
+        """The last norm and the head."""
+        d = self.decoder
+        norm = self._weights["norm.weight"]
+        hidden = [
+            _rms_norm(state, norm + np.float32(d.norm_offset), d.norm_eps) for state in states
+        ]
+        head = self._weights["embedding.weight" if d.tie_word_embeddings else "head.weight"]
+        outputs = []
+        for each in hidden:
+            logits = each @ head.T * np.float32(d.logit_scale)
+            outputs.append(Output(_softcap(logits, d.logit_softcap), each))
+        return outputs
+
+
+class Block:
+    """One layer, in the steps that calibration looks between.
+    `weights`: `q.weight`, `q.bias`, `mlp_norm.weight` ..., float32.
+    """
+
+    def __init__(self, decoder: Decoder, number: int, weights: dict[str, Float32]) -> None:
+        self.decoder = decoder
+        self.weights = weights
+        self._layer = decoder.layers[number]
+
+    def forward(self, x: Float32) -> Float32:
+        """[tokens, hidden size] to the same."""
+        x = self.add("attention", x, self.attend(self.enter("attention", x)))
+        return self.add("mlp", x, self.activate(self.enter("mlp", x)))
+
+    def enter(self, half: Half, x: Float32) -> Float32:
+        """The residual stream as a half sees it."""
+        return self._norm(f"{half}_norm", x)
+
+    def add(self, half: Half, x: Float32, inner: Float32) -> Float32:
+        """The residual stream after a half: its last linear layer on `inner`, and the sum."""
+        change = self._linear("o" if half == "attention" else "down", inner)
+        if self.decoder.sandwich:
+            change = self._norm(f"{half}_out_norm", change)
+        return x + change * np.float32(self.decoder.residual_scale)
+
+    def _linear(self, role: str, x: Float32) -> Float32:
+        y = x @ self.weights[f"{role}.weight"].T
+        return y + self.weights[f"{role}.bias"] if self.decoder.has_bias(role) else y
+
+    def _norm(self, role: str, x: Float32) -> Float32:
+        """Over the last axis."""
+        d = self.decoder
+        eps = d.qk_norm_eps if role in ("q_norm", "k_norm") else d.norm_eps
+        return _rms_norm(x, self.weights[f"{role}.weight"] + np.float32(d.norm_offset), eps)
+
+    def attend(self, x: Float32) -> Float32:
+        """What enters `o`: [tokens, heads * head_dim]."""
+        d, tokens = self.decoder, len(x)
+        queries = self._linear("q", x).reshape(tokens, d.num_attention_heads, -1)
+        keys = self._linear("k", x).reshape(tokens, d.num_key_value_heads, -1)
+        values = self._linear("v", x).reshape(tokens, d.num_key_value_heads, -1)
+        if d.qk_norm:
+            queries, keys = self._norm("q_norm", queries), self._norm("k_norm", keys)
+        if self._layer.rope is not None:
+            rope = d.ropes[self._layer.rope]
+            queries, keys = rotate(queries, rope), rotate(keys, rope)
+        shared_by = d.num_attention_heads // d.num_key_value_heads
         keys, values = keys.repeat(shared_by, axis=1), values.repeat(shared_by, axis=1)
-        scores = np.einsum("qhd,khd->hqk", queries, keys) / np.float32(np.sqrt(c.head_dim))
-        future = np.triu(np.ones((tokens, tokens), bool), 1)
-        scores = np.where(future, np.float32(-np.inf), scores)
+        # from here on [heads, queries, keys or features]
+        scores = queries.transpose(1, 0, 2) @ keys.transpose(1, 2, 0)
+        scores = _softcap(scores * np.float32(d.attention_scale), d.attention_softcap)
+        back = np.arange(tokens)[:, None] - np.arange(tokens)
+        seen = (back >= 0) & (back < (self._layer.window or tokens))
+        scores = np.where(seen, scores, np.float32(-np.inf))
         odds = np.exp(scores - scores.max(axis=-1, keepdims=True))
         attention = odds / odds.sum(axis=-1, keepdims=True)
-        mixed = np.einsum("hqk,khd->qhd", attention, values).reshape(tokens, -1)
-        return self._linear(f"{name}.o_proj", mixed)
+        mixed = attention @ values.transpose(1, 0, 2)
+        return np.ascontiguousarray(mixed.transpose(1, 0, 2)).reshape(tokens, -1)
 
-    def _mlp(self, layer: int, x: Float32) -> Float32:
-        name = f"model.layers.{layer}.mlp"
-        gate = self._linear(f"{name}.gate_proj", x)
-        # gate * sigmoid(gate), by tanh because exp(-gate) overflows
-        swish = gate * (np.float32(0.5) + np.float32(0.5) * np.tanh(gate / 2))
-        return self._linear(f"{name}.down_proj", swish * self._linear(f"{name}.up_proj", x))
-
-
-def rotary_tables(positions: int, head_dim: int, theta: float) -> tuple[Float32, Float32]:
-    """Cosine and sine of every position and pair of features, [positions, head_dim / 2] each."""
-    frequencies = theta ** (-np.arange(0, head_dim, 2, dtype=np.float64) / head_dim)
-    angles = np.arange(positions, dtype=np.float64)[:, None] * frequencies
-    return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+    def activate(self, x: Float32) -> Float32:
+        """What enters `down`: [tokens, intermediate size]."""
+        gate = self._linear("gate", x)
+        if self.decoder.activation == "silu":
+            # gate * sigmoid(gate), by tanh because exp(-gate) overflows
+            inner = gate / 2
+        else:
+            # Hendrycks and Gimpel (2016), the approximation by tanh
+            inner = np.float32(np.sqrt(2 / np.pi)) * (gate + np.float32(0.044715) * gate**3)
+        active = gate * (np.float32(0.5) + np.float32(0.5) * np.tanh(inner))
+        return active * self._linear("up", x)
 
 
-def rotate(x: Float32, theta: float) -> Float32:
-    """Turn feature i with feature i + head_dim/2 by the position's angle;
-    x is [tokens, heads, head_dim].
+def rotate(x: Float32, rope: Rope) -> Float32:
+    """Turn feature i of the first n with feature i + n/2 by the position's angle;
+    x is [tokens, heads, head_dim], n the features the rope turns.
     """
-    cos, sin = (table[:, None, :] for table in rotary_tables(len(x), x.shape[-1], theta))
-    first, second = np.split(x, 2, axis=-1)
-    return np.concatenate((first * cos - second * sin, second * cos + first * sin), axis=-1)
+    cos, sin = (table[:, None, :] for table in tables(rope, len(x)))
+    turned, rest = x[..., : rope.features], x[..., rope.features :]
+    first, second = np.split(turned, 2, axis=-1)
+    return np.concatenate((first * cos - second * sin, second * cos + first * sin, rest), axis=-1)
+
+
+def _rms_norm(x: Float32, weight: Float32, eps: float) -> Float32:
+    mean_square = np.mean(x * x, axis=-1, keepdims=True)
+    return np.asarray(x / np.sqrt(mean_square + eps) * weight, np.float32)
+
+
+def _softcap(x: Float32, cap: float | None) -> Float32:
+    return x if cap is None else np.float32(cap) * np.tanh(x / np.float32(cap))

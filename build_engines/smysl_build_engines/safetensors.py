@@ -1,25 +1,31 @@
-"""Reads tensors from a safetensors file by mapping it into memory.
+"""Reads tensors from a safetensors file, some rows at a time.
 
 Knows the file format (8 bytes of header length, a JSON header, raw little-endian data) and refuses
-files that
-break it; knows nothing of models.
+files that break it; knows nothing of models.
 """
 
 import math
-import mmap
-from collections.abc import Iterator, Mapping
+import os
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from smysl_build_engines.errors import BadCheckpoint
+from smysl_build_engines.tensors import Float32, Tensors
 
 MAX_HEADER_BYTES = 100_000_000
 """The format's own limit."""
 
-_BYTES = {"F32": 4, "F16": 2, "BF16": 2}
+_STORED: dict[str, np.dtype[Any]] = {
+    "F32": np.dtype("<f4"),
+    "F16": np.dtype("<f2"),
+    "BF16": np.dtype("<u2"),
+}
 
 
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -28,9 +34,9 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data_offsets: tuple[int, int]
 
 
-class SafetensorsFile(Mapping[str, npt.NDArray[np.float32]]):
-    """A file's tensors by name.
-    `file[name]` is a new float32 array; nothing is kept but the mapping.
+class SafetensorsFile(Tensors):
+    """A file's tensors by name. The file is read, not mapped: pages of a mapping would count as
+    this process's memory.
 
     Raises `BadCheckpoint` on opening for a file whose header does not describe it exactly.
     """
@@ -38,36 +44,35 @@ class SafetensorsFile(Mapping[str, npt.NDArray[np.float32]]):
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            with path.open("rb") as file:
-                size = path.stat().st_size
-                if size < 8:
-                    raise self._bad(f"has {size} bytes; a header length alone takes 8")
-                self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            weakref.finalize(self, os.close, self._handle)
+            size = os.fstat(self._handle).st_size
         except OSError as error:
             raise self._bad(f"cannot be read: {error.strerror}") from error
-        header_bytes = int.from_bytes(self._data[:8], "little")
+        if size < 8:
+            raise self._bad(f"has {size} bytes; a header length alone takes 8")
+        header_bytes = int.from_bytes(self._read(0, 8), "little")
         if header_bytes > min(size - 8, MAX_HEADER_BYTES):
             raise self._bad(
                 f"announces a header of {header_bytes} bytes; the file has {size - 8} after the "
                 f"length and {MAX_HEADER_BYTES} are allowed. Download or export it again"
             )
         self._start = 8 + header_bytes
-        self._entries = self._read_header(self._data[8 : self._start])
+        self._entries = self._read_header(self._read(8, header_bytes))
         self._check_layout(size - self._start)
 
-    def __getitem__(self, name: str) -> npt.NDArray[np.float32]:
+    def rows(self, name: str, start: int, stop: int) -> Float32:
         entry = self._entries[name]
-        start, end = entry.data_offsets
-        raw = self._data[self._start + start : self._start + end]
-        match entry.dtype:
-            case "F32":
-                flat = np.frombuffer(raw, "<f4").astype(np.float32)
-            case "F16":
-                flat = np.frombuffer(raw, "<f2").astype(np.float32)
-            case _:
-                # a bfloat16 is the upper half of a float32
-                flat = (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
-        return flat.reshape(entry.shape)
+        row = math.prod(entry.shape[1:])
+        stored = np.empty((stop - start) * row, _STORED[entry.dtype])
+        first = self._start + entry.data_offsets[0] + start * row * stored.itemsize
+        self._read_into(first, stored)
+        if entry.dtype == "BF16":
+            # a bfloat16 is the upper half of a float32
+            flat = np.left_shift(stored, 16, dtype=np.uint32).view(np.float32)
+        else:
+            flat = stored.astype(np.float32, copy=False)
+        return flat.reshape(-1, *entry.shape[1:])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
@@ -77,6 +82,23 @@ class SafetensorsFile(Mapping[str, npt.NDArray[np.float32]]):
 
     def shape(self, name: str) -> tuple[int, ...]:
         return self._entries[name].shape
+
+    def _read(self, start: int, count: int) -> bytes:
+        buffer = np.empty(count, np.uint8)
+        self._read_into(start, buffer)
+        return buffer.tobytes()
+
+    def _read_into(self, start: int, array: npt.NDArray[Any]) -> None:
+        if not array.size:
+            return
+        left = array.view(np.uint8).data
+        try:
+            while left and (count := os.preadv(self._handle, [left], start)):
+                left, start = left[count:], start + count
+        except OSError as error:
+            raise self._bad(f"cannot be read: {error.strerror}") from error
+        if left:
+            raise self._bad("became shorter while it was read. Build again")
 
     def _read_header(self, raw: bytes) -> dict[str, _Entry]:
         try:
@@ -90,13 +112,13 @@ class SafetensorsFile(Mapping[str, npt.NDArray[np.float32]]):
         """The tensors must tile the data area: no gap, no overlap, nothing beyond the end."""
         at = 0
         for name, entry in sorted(self._entries.items(), key=lambda item: item[1].data_offsets):
-            if entry.dtype not in _BYTES:
-                known = ", ".join(_BYTES)
+            if entry.dtype not in _STORED:
+                known = ", ".join(_STORED)
                 raise self._bad(f"stores {name!r} as {entry.dtype}; supported are {known}")
             start, end = entry.data_offsets
             if any(length < 0 for length in entry.shape):
                 raise self._bad(f"gives {name!r} the shape {entry.shape}")
-            expected = math.prod(entry.shape) * _BYTES[entry.dtype]
+            expected = math.prod(entry.shape) * _STORED[entry.dtype].itemsize
             if start != at or end - start != expected:
                 raise self._bad(
                     f"places {name!r} at bytes {start} to {end}; its shape and place demand "

@@ -58,12 +58,46 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     drift_divergence: float
     """Mean Kullback-Leibler divergence of the engine from the checkpoint, in nats."""
     drift_greedy_agreement: float
+    exact_difference: float | None = None
+    """`relative_difference` of the same graph without rounded activations, where only the order of
+    sums may differ; None for fp32, whose activations are never rounded.
+    """
 
 
 class FileEntry(msgspec.Struct, frozen=True):
     bytes: int
     blake2b: str
     """Hex, 32 bytes."""
+
+
+class TextReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What rounding changed on text of the kind the model is for, beside the checkpoint in float32."""
+
+    tokens: int
+    """Predicted."""
+    divergence: float
+    """Mean Kullback-Leibler divergence of the engine from the checkpoint, in nats."""
+    greedy_agreement: float
+    """Share of predictions with the same likeliest token."""
+    perplexity_before: float
+    """Of the checkpoint."""
+    perplexity_after: float
+    """Of the engine."""
+
+
+class Quantisation(msgspec.Struct, frozen=True, kw_only=True):
+    """How the weights of an int8 or int4 engine were rounded."""
+
+    method: str
+    block: int | None = None
+    """Inputs that share a scale; None is the widest block that divides a tensor's inputs."""
+    symmetric: bool = True
+    mixed: bool = False
+    """Some tensors of an int4 engine keep 8 bits."""
+    text: FileEntry | None = None
+    """What rounding was fitted to and measured on."""
+    report: TextReport | None = None
+    """On lines of the text that nothing was fitted to."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +118,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Where it was built and verified."""
     verification: Verification
     fingerprint: str
+    quantisation: Quantisation | None = None
+    """None for fp32, and for engines of versions that could only round to nearest."""
 
 
 def fingerprint(

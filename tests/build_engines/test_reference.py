@@ -1,5 +1,6 @@
 """The numpy reference against an independent float32 implementation in torch."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from smysl_build_engines.checkpoint import LlamaConfig, Weights, open_checkpoint
-from smysl_build_engines.random_model import write_random_model
+from smysl_build_engines.checkpoint import open_checkpoint
+from smysl_build_engines.random_model import LlamaConfig, write_random_model
 from smysl_build_engines.reference import Reference
+from smysl_build_engines.safetensors import SafetensorsFile
+from smysl_build_engines.tensors import Float32, Held
 
 torch = pytest.importorskip("torch")
 functional = torch.nn.functional
@@ -29,7 +32,7 @@ CONFIG = LlamaConfig(
 )
 
 
-def torch_llama(config: LlamaConfig, weights: Weights, tokens: list[int]) -> Any:
+def torch_llama(config: LlamaConfig, weights: Mapping[str, Float32], tokens: list[int]) -> Any:
     """Logits [tokens, vocabulary]; rotation by complex numbers, attention by torch's kernel."""
     w = {name: torch.from_numpy(np.array(weights[name])) for name in weights}
     count = len(tokens)
@@ -81,8 +84,9 @@ def test_the_reference_computes_what_torch_computes(tmp_path: Path, tied: bool) 
     config = msgspec.structs.replace(CONFIG, tie_word_embeddings=tied)
     checkpoint = open_checkpoint(write_random_model(tmp_path / "model", config))
     tokens = np.random.default_rng(3).integers(0, config.vocab_size, 40).tolist()
-    expected = torch_llama(config, checkpoint.weights, tokens)
-    found = Reference(config, checkpoint.weights).forward(tokens)
+    stored = SafetensorsFile(checkpoint.folder / "model.safetensors")
+    expected = torch_llama(config, stored, tokens)
+    found = Reference(checkpoint.config, checkpoint.weights).forward(tokens)
     np.testing.assert_allclose(found.logits, expected, atol=2e-5)
     assert found.hidden.shape == (40, config.hidden_size)
 
@@ -90,4 +94,4 @@ def test_the_reference_computes_what_torch_computes(tmp_path: Path, tied: bool) 
 def test_very_negative_gates_do_not_overflow(tmp_path: Path) -> None:
     checkpoint = open_checkpoint(write_random_model(tmp_path / "model", CONFIG))
     weights = {name: checkpoint.weights[name] * 100 for name in checkpoint.weights}
-    assert np.isfinite(Reference(CONFIG, weights).forward([1, 2, 3]).logits).all()
+    assert np.isfinite(Reference(checkpoint.config, Held(weights)).forward([1, 2, 3]).logits).all()

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from smysl_build_engines.build import ensure
-from smysl_build_engines.checkpoint import LlamaConfig, open_checkpoint
-from smysl_build_engines.random_model import write_random_model
+from smysl_build_engines.checkpoint import open_checkpoint
+from smysl_build_engines.random_model import LlamaConfig, write_random_model
 from smysl_build_engines.reference import Reference
 from smysl_build_engines.store import EngineStore
 from smysl_engines.base import (

@@ -1,0 +1,256 @@
+"""What a build will do, decided and printable before it starts.
+
+Knows sizes and names; reads no weight and loads no runtime.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from smysl_build_engines.calibration import MAX_TOKENS
+from smysl_build_engines.checkpoint import CALIBRATION_FILE, Checkpoint
+from smysl_build_engines.decoder import Decoder
+from smysl_build_engines.errors import BadCheckpoint, BadRequest, UnsupportedModel
+from smysl_build_engines.padding import pad_heads
+from smysl_build_engines.quantise import Precision
+from smysl_build_engines.recipe import HEAD, Recipe, product_shape, products
+from smysl_build_engines.tensors import CHUNK_BYTES
+from smysl_engines.manifest import Architecture, FileEntry, describe_file
+
+BACKEND = "onnx"
+DEFAULT_PRECISION: Precision = "fp32"
+MAX_CONTEXT = 4096
+"""Rotary tables and KV memory are sized by it;
+a longer model is cut unless the caller asks otherwise.
+"""
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """Tensors of one kind and format."""
+
+    name: str
+    format: str
+    parameters: int
+    bytes: int
+
+
+class BuildPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a build will do."""
+
+    name: str
+    backend: str
+    family: str
+    recipe: Recipe
+    architecture: Architecture
+    parameters: int
+    groups: tuple[Group, ...]
+    source: dict[str, FileEntry]
+    text: str | None
+    """File that rounding is fitted to and measured on."""
+    text_entry: FileEntry | None
+    engine_bytes: int
+    """Of the weights; the graph and the tokenizer come on top."""
+    write_memory_bytes: int
+    """Most memory while the weights are written, apart from Python and its libraries."""
+    verify_memory_bytes: int
+    """Most memory while the engine runs beside the reference, likewise."""
+    seconds: float
+    """Expected, on two cores."""
+
+    @property
+    def precision(self) -> Precision:
+        return self.recipe.precision
+
+    def lines(self) -> list[str]:
+        """For people."""
+        a, r = self.architecture, self.recipe
+        stored = sum(entry.bytes for entry in self.source.values())
+        lines = [
+            f"engine       {self.name} ({self.family}, {self.backend}, {r.precision})",
+            f"source       {len(self.source)} files, {_megabytes(stored)}",
+            f"model        {self.parameters / 1e6:.2f} M parameters, {a.layers} layers, width "
+            f"{a.hidden_size}, vocabulary {a.vocabulary}",
+            f"context      {a.context} tokens; KV memory {_megabytes(self._kv_bytes)} a full row",
+        ]
+        if r.quantised:
+            use = "fitted to and measured on" if r.method == "gptq" else "measured on"
+            text = "random tokens" if self.text is None else self.text
+            lines.append(f"rounding     {r.method}{', mixed' if r.mixed else ''}; {use} {text}")
+        for group in self.groups:
+            lines.append(
+                f"  {group.name:<10} {group.format:<28} {group.parameters / 1e6:>10.2f} M "
+                f"{_megabytes(group.bytes):>12}"
+            )
+        lines.append(f"weights      {_megabytes(self.engine_bytes)}")
+        lines.append(
+            f"memory       about {_megabytes(self.write_memory_bytes)} to write, "
+            f"{_megabytes(self.verify_memory_bytes)} to verify"
+        )
+        lines.append(f"time         about {max(1, round(self.seconds))} s on two cores")
+        return lines
+
+    @property
+    def _kv_bytes(self) -> int:
+        a = self.architecture
+        return 2 * 4 * a.layers * a.kv_heads * a.head_dim * a.context
+
+
+def plan(
+    checkpoint: Checkpoint,
+    *,
+    name: str,
+    precision: Precision = DEFAULT_PRECISION,
+    recipe: Recipe | None = None,
+    context: int | None = None,
+    calibration: Path | None = None,
+) -> BuildPlan:
+    """`recipe` goes before `precision`; `calibration` before the checkpoint's own text.
+
+    Raises `UnsupportedModel` if the model cannot have the context, `BadCheckpoint` for an unusable
+    name, `BadRequest` for options that contradict each other.
+    """
+    if not name or name[0] in ".-" or not all(c.isalnum() or c in "._-" for c in name):
+        raise BadCheckpoint(
+            f"{name!r} cannot name an engine; use letters, digits, '.', '_' and '-', "
+            "starting with a letter or digit"
+        )
+    longest = checkpoint.config.max_position_embeddings
+    if context is not None and not 0 < context <= longest:
+        raise UnsupportedModel(f"the model takes contexts of 1 to {longest}; {context} was asked")
+    context = context or min(longest, MAX_CONTEXT)
+    recipe = recipe or Recipe(precision=precision)
+    text = calibration_text(checkpoint, recipe, calibration)
+    decoder = pad_heads(checkpoint.config.at(context), checkpoint.weights).decoder
+    groups = _groups(decoder, recipe, context)
+    engine_bytes = sum(group.bytes for group in groups)
+    source = {path.name: describe_file(path) for path in checkpoint.files}
+    shapes = checkpoint.config.shapes().values()
+    parameters = sum(_count(shape) for shape in shapes)
+    return BuildPlan(
+        name=name,
+        backend=BACKEND,
+        family=checkpoint.family,
+        recipe=recipe,
+        architecture=Architecture(
+            vocabulary=decoder.vocab_size,
+            hidden_size=decoder.hidden_size,
+            layers=len(decoder.layers),
+            kv_heads=decoder.num_key_value_heads,
+            head_dim=decoder.head_dim,
+            context=context,
+        ),
+        parameters=parameters,
+        groups=groups,
+        source=source,
+        text=None if text is None else str(text),
+        text_entry=None if text is None else _describe_text(text),
+        engine_bytes=engine_bytes,
+        write_memory_bytes=_write_memory(decoder, recipe),
+        verify_memory_bytes=_verify_memory(decoder, engine_bytes),
+        seconds=_seconds(decoder, recipe, parameters),
+    )
+
+
+def calibration_text(checkpoint: Checkpoint, recipe: Recipe, given: Path | None) -> Path | None:
+    """The text a build uses: the given one, else the checkpoint's own, none for fp32."""
+    own = checkpoint.folder / CALIBRATION_FILE
+    if not recipe.quantised:
+        if given is not None:
+            raise BadRequest("a calibration text is for int8 and int4 engines; fp32 rounds nothing")
+        return None
+    text = given or (own if own.is_file() else None)
+    if text is None and recipe.method == "gptq":
+        raise BadRequest(
+            f"gptq fits its rounding to text, and {checkpoint.folder} has no {CALIBRATION_FILE}. "
+            "Give one, a sample a line: --calibration FILE"
+        )
+    return text
+
+
+def _describe_text(path: Path) -> FileEntry:
+    try:
+        return describe_file(path)
+    except OSError as error:
+        raise BadRequest(f"the calibration text {path} cannot be read: {error.strerror}") from error
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    return shape[0] * (shape[1] if len(shape) > 1 else 1)
+
+
+def _groups(decoder: Decoder, recipe: Recipe, context: int) -> tuple[Group, ...]:
+    """By place in the model and format, in the order of the graph."""
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def add(name: str, text: str, parameters: int, size: int) -> None:
+        before = found.get((name, text), (0, 0))
+        found[name, text] = before[0] + parameters, before[1] + size
+
+    embedding = decoder.vocab_size * decoder.hidden_size
+    width = 2 if recipe.quantised else 4
+    add("embedding", f"float{8 * width}", embedding, width * embedding)
+    for product in products(decoder):
+        rows, columns = product_shape(product, decoder)
+        form = recipe.format_of(product, decoder)
+        place = "head" if product == HEAD else _PLACES[product.rsplit(".", 1)[1]]
+        if form is None:
+            add(place, "float32", rows * columns, 4 * rows * columns)
+        else:
+            kind = "symmetric" if form.symmetric else "asymmetric"
+            text = f"{form.bits} bits, blocks of {form.block}, {kind}"
+            add(place, text, rows * columns, form.bytes_of(rows, columns))
+    small = sum(_count(s) for n, s in decoder.shapes().items() if len(s) == 1)
+    add("norms", "float32", small, 4 * small)
+    turns = sum(2 * len(rope.frequencies) for rope in decoder.ropes) * context
+    add("positions", "float32", 0, 4 * turns)
+    return tuple(
+        Group(name=name, format=text, parameters=parameters, bytes=size)
+        for (name, text), (parameters, size) in found.items()
+    )
+
+
+_PLACES = {"qkv": "attention", "o": "attention", "gate_up": "mlp", "down": "mlp"}
+
+
+def _write_memory(decoder: Decoder, recipe: Recipe) -> int:
+    shapes = {product: product_shape(product, decoder) for product in products(decoder)}
+    if not recipe.quantised:
+        # a product, its transpose and the pieces it was read from
+        return max(3 * 4 * rows * width for rows, width in shapes.values())
+    pieces = 8 * CHUNK_BYTES
+    codes = 2 * max(rows * width for rows, width in shapes.values())
+    if recipe.method == "nearest":
+        return pieces + codes
+    widest = max(width for rows, width in shapes.values())
+    layer = sum(4 * _count(shape) for shape in decoder.widths.values())
+    table = 4 * decoder.vocab_size * decoder.hidden_size
+    states = 2 * 4 * MAX_TOKENS * decoder.hidden_size
+    return pieces + states + max(table, 2 * layer + 5 * 8 * widest * widest)
+
+
+def _verify_memory(decoder: Decoder, engine_bytes: int) -> int:
+    """The runtime's copy of the weights beside one layer, or the head, in float32."""
+    layer = sum(4 * _count(shape) for shape in decoder.widths.values())
+    table = 4 * decoder.vocab_size * decoder.hidden_size
+    logits = 8 * 4 * _VERIFIED_POSITIONS * decoder.vocab_size
+    return 2 * engine_bytes + 3 * max(layer, table) + logits
+
+
+_VERIFIED_POSITIONS = 100
+_WRITTEN_A_SECOND = 30e6
+"""Parameters read, rounded and written; measured on one core."""
+_VERIFIED_A_SECOND = 8e6
+"""Parameters read again for the reference and run twice by the runtime; measured on one core."""
+
+
+def _seconds(decoder: Decoder, recipe: Recipe, parameters: int) -> float:
+    seconds = parameters / _WRITTEN_A_SECOND + parameters / _VERIFIED_A_SECOND
+    if recipe.method == "gptq":
+        cubes = sum(shape[1] ** 3 for shape in decoder.widths.values())
+        passes = 8 * 2 * MAX_TOKENS * parameters
+        seconds += (8 * cubes * len(decoder.layers) + passes) / 60e9
+    return seconds
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
