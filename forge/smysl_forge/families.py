@@ -17,7 +17,7 @@ HELD_OUT = 1_000_000_000
 """Training seeds stay below; evaluation seeds start here."""
 SCENE_MODULES = (
     "things", "everyday", "missing", "settings", "sharing", "comparing", "money", "rates", "percent",
-    "ages", "parts", "shapes", "plain",
+    "ages", "parts", "shapes", "plain", "forms", "daily",
 )  # fmt: skip
 
 
@@ -65,18 +65,18 @@ def _outside(seed: int) -> Problem:
 def families() -> dict[str, Family]:
     """All families by name."""
     found = [
-        Family("gsm_symbolic", 6.0, gym.gsm_symbolic),
+        Family("gsm_symbolic", 3.5, gym.gsm_symbolic),
         *(
             Family(name, share, functools.partial(gym.expression_family, name))
             for name, share in (("chain_sum", 0.6), ("basic_arithmetic", 1.2), ("products", 0.2))
         ),
-        Family("leg_counting", 0.6, gym.leg_counting),
+        Family("leg_counting", 0.5, gym.leg_counting),
         Family("simple_equations", 0.4, gym.simple_equations),
         Family("gcd", 0.2, functools.partial(gym.numbers_family, "gcd", "gcd")),
         Family("lcm", 0.2, functools.partial(gym.numbers_family, "lcm", "lcm")),
         Family("number_sequence", 0.3, gym.number_sequence),
         Family("syllogism", 0.8, gym.syllogism),
-        Family("family_relationships", 0.8, gym.family_relationships),
+        Family("family_relationships", 2.0, gym.family_relationships),
         Family("time_intervals", 0.2, gym.time_intervals),
         *(
             Family(module, SHARES.get(module, 1.5), functools.partial(_scenes, module))
@@ -96,6 +96,8 @@ SHARES = {
     "rates": 1.8,
     "plain": 1.8,
     "shapes": 1.0,
+    "forms": 2.2,
+    "daily": 2.2,
 }
 
 

@@ -276,14 +276,15 @@ def syllogism(seed: int) -> Problem:
 
 
 def family_relationships(seed: int) -> Problem:
-    """The shortest path between two people over parent, child and spouse; each edge is a fact."""
+    """A search from the first person, one look-up a fact, until the second is met; then the shortest path between
+    them over parent, child and spouse."""
     found = item("family_relationships", seed)
     meta = found["metadata"]
-    path = _kinship(found["question"], meta["person1"], meta["person2"])
+    looked, path = _kinship(found["question"], meta["person1"], meta["person2"])
     facts = tuple(
         Thought("fact", f"{a} {RELATION_WORDS[relation]} {b}".lower()) for a, relation, b in path
     )
-    derivation = (*facts, Thought("answer", found["answer"].lower()))
+    derivation = (*looked, *facts, Thought("answer", found["answer"].lower()))
     return checked(
         Problem(
             "family_relationships", "family", found["question"], derivation, found["answer"].lower()
@@ -291,25 +292,33 @@ def family_relationships(seed: int) -> Problem:
     )
 
 
-def _kinship(story: str, start: str, goal: str) -> list[tuple[str, str, str]]:
-    edges: dict[str, list[tuple[str, str]]] = {}
+def _kinship(story: str, start: str, goal: str) -> tuple[list[Thought], list[tuple[str, str, str]]]:
+    """What is looked up, breadth first, and the path that it finds."""
+    edges: dict[str, dict[str, list[str]]] = {}
 
-    def link(a: str, relation: str, b: str, back: str) -> None:
-        edges.setdefault(a, []).append((relation, b))
-        edges.setdefault(b, []).append((back, a))
+    def link(a: str, relation: str, b: str) -> None:
+        edges.setdefault(a, {"spouse": [], "child": [], "parent": []})[relation].append(b)
 
     couple = r"(\w+) is married to (\w+)\.(?: They have (?:a child|children) called ([^.]+)\.)?"
     for one, other, children in re.findall(couple, story):
-        link(one, "spouse", other, "spouse")
+        link(one, "spouse", other)
+        link(other, "spouse", one)
         for child in re.split(r", | and ", children) if children else ():
-            link(one, "parent", child, "child")
-            link(other, "parent", child, "child")
+            for parent in (one, other):
+                link(parent, "parent", child)
+                link(child, "child", parent)
     came: dict[str, tuple[str, str] | None] = {start: None}
+    looked: list[Thought] = []
     queue = deque([start])
-    while queue:
+    while queue and goal not in came:
         person = queue.popleft()
-        for relation, other in edges.get(person, ()):
-            if other not in came:
+        for relation, others in edges.get(person, {}).items():
+            new = [other for other in others if other not in came]
+            if not new or goal in came:
+                continue
+            words = f"{person} {RELATION_WORDS[relation]} {' and '.join(others)}"
+            looked.append(Thought("fact", words.lower()))
+            for other in new:
                 came[other] = (person, relation)
                 queue.append(other)
     if goal not in came:
@@ -319,7 +328,7 @@ def _kinship(story: str, start: str, goal: str) -> list[tuple[str, str, str]]:
     while (step := came[at]) is not None:
         path.append((step[0], step[1], at))
         at = step[0]
-    return path[::-1]
+    return looked, path[::-1]
 
 
 # -- time -----------------------------------------------------------------------------------------------------

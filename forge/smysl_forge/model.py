@@ -17,10 +17,10 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     intermediate_size: int = 512
     num_hidden_layers: int = 5
     num_attention_heads: int = 6
-    num_key_value_heads: int = 3
+    num_key_value_heads: int = 6
     head_dim: int = 32
     max_position_embeddings: int = 512
-    rope_theta: float = 10000.0
+    rope_theta: float = 100000.0
     rms_norm_eps: float = 1e-5
 
 

@@ -25,7 +25,7 @@ from smysl_reasoning.dialects.native import SPECIALS, NativeDialect
 
 POOL = 1536
 """Examples gathered before they are sorted by length and cut into batches."""
-DRILL_SHARE = 0.12
+DRILL_SHARE = 0.08
 """Of what is drawn, this many are drills instead of problems."""
 MULTIPLE = 16
 """Lengths are padded to this, so that few different shapes occur."""
