@@ -7,9 +7,24 @@ from typing import Annotated
 
 import typer
 
-from smysl_cli import exits, external, listings, output, places, service_commands
+from smysl_cli import (
+    branching,
+    changes,
+    deriving,
+    exits,
+    exporting,
+    external,
+    listings,
+    looking,
+    output,
+    places,
+    service_commands,
+    session_commands,
+    unit_commands,
+)
 from smysl_cli.ask import ask
 from smysl_cli.dispatch import APP_SETTINGS
+from smysl_cli.options import Json
 from smysl_daemon.version import VERSION
 
 app = typer.Typer(
@@ -36,17 +51,26 @@ def smysl(
 
 
 app.command()(ask)
-app.command()(listings.show)
-app.add_typer(listings.sessions, name="sessions")
+for _command in (
+    *(listings.show, looking.why, looking.search),
+    *(changes.edit, changes.inject, changes.delete, changes.pin, changes.unpin, changes.retry),
+    *(deriving.derive, changes.undo, changes.redo),
+    *(branching.fork, branching.branches, branching.switch, changes.merge, branching.diff),
+    *(deriving.pause, deriving.resume, deriving.cancel, deriving.finish),
+    exporting.export,
+):
+    app.command()(_command)
+app.add_typer(session_commands.sessions, name="sessions")
 app.add_typer(listings.programs, name="programs")
 app.add_typer(listings.engines, name="engines")
 app.add_typer(service_commands.daemon, name="daemon")
+app.add_typer(unit_commands.service, name="service")
 app.add_typer(places.config, name="config")
 app.command()(places.dirs)
 
 
 @app.command()
-def doctor(json: listings.Json = False) -> None:
+def doctor(json: Json = False) -> None:
     """Check the installation; every problem comes with its remedy."""
     from smysl_cli.doctor import doctor  # sqlite3 and subprocess: for this command only
 

@@ -45,7 +45,7 @@ def exit_code(error: Exception) -> Exit:
             return code
         case RequestRefused(code=Code.BAD_REQUEST | Code.TOO_LARGE | Code.BAD_MESSAGE):
             return Exit.USAGE
-        case RequestRefused(code=Code.BUSY | Code.STOPPING):
+        case RequestRefused(code=Code.BUSY | Code.STOPPING | Code.CONFLICT):
             return Exit.BUSY
         case RequestRefused(code=Code.PROTOCOL) | DaemonUnreachable():
             return Exit.UNREACHABLE

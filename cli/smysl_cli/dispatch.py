@@ -20,7 +20,21 @@ APP_SETTINGS: dict[str, Any] = {
     "context_settings": {"help_option_names": ["-h", "--help"]},
 }
 VERBS = (
-    *("ask", "show", "sessions", "programs", "engines", "daemon", "config", "dirs", "doctor"),
+    *(
+        "ask",
+        "show",
+        "sessions",
+        "programs",
+        "engines",
+        "daemon",
+        "service",
+        "config",
+        "dirs",
+        "doctor",
+    ),
+    *("edit", "inject", "delete", "pin", "unpin", "retry", "merge", "derive", "undo", "redo"),
+    *("fork", "branches", "switch", "diff", "why", "search", "export"),
+    *("pause", "resume", "cancel", "finish"),
     *external.PACKAGES,
 )
 
@@ -36,7 +50,7 @@ def run(words: Sequence[str]) -> int:
         if diagnostics.foreseen(error):
             return diagnostics.fail(error)
         if hasattr(error, "format_message"):  # the parser's own errors
-            return _usage(error)
+            return _usage(error, words)
         if isinstance(error, typer.Abort):
             return Exit.INTERRUPTED
         if os.environ.get("SMYSL_DEBUG"):
@@ -77,9 +91,12 @@ def _stdin_is_terminal() -> bool:
     return sys.stdin is None or sys.stdin.isatty()
 
 
-def _usage(error: Exception) -> int:
+def _usage(error: Exception, words: Sequence[str]) -> int:
     message = " ".join(str(error.format_message()).split())  # type: ignore[attr-defined]
     if not message:  # help was shown instead of an error
         return Exit.USAGE
+    if len(words) > 3 and words[0] in VERBS and "extra argument" in message:
+        # "why is the sky blue" begins with a command
+        message += f"; to ask it as a question: smysl ask {' '.join(words)!r}"
     diagnostics.fail(diagnostics.UsageError(f"{message} (smysl --help)"))
     return Exit.USAGE

@@ -15,7 +15,7 @@ import msgspec
 
 from smysl_cli import output
 from smysl_cli.diagnostics import CommandFailed
-from smysl_cli.listings import Json
+from smysl_cli.options import Json
 from smysl_daemon.client import connect
 from smysl_daemon.config import Dirs, find_dirs, load_config, model_folder, models_dir
 from smysl_daemon.errors import DaemonError, NoDaemon

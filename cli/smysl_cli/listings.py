@@ -1,4 +1,4 @@
-"""Commands that show what the daemon has: a session or node, sessions, programs, engines.
+"""Commands that show what the daemon has: a session or node, programs, engines.
 
 Knows replies and how they look; asks one question of the daemon each.
 """
@@ -6,120 +6,80 @@ Knows replies and how they look; asks one question of the daemon each.
 import difflib
 import shutil
 import sys
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Annotated
 
+import msgspec
 import typer
 
-from smysl_cli import diagnostics, output, text, tree
+from smysl_cli import asking, output, text, tree
+from smysl_cli.deriving import thoughts
 from smysl_cli.diagnostics import CommandFailed, UsageError
-from smysl_daemon.client import Client, connect
-from smysl_daemon.config import find_dirs
+from smysl_cli.options import Branch, Id, Json
+from smysl_daemon.client import Client
 from smysl_daemon.protocol import (
     EngineList,
     ListEngines,
     ListPrograms,
-    ListSessions,
     NodeShown,
-    NodeView,
     ProgramList,
-    SessionList,
-    SessionPart,
-    SessionView,
     Show,
 )
+from smysl_daemon.shapes import NodeView, SessionView
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Id = Annotated[str, typer.Argument(metavar="ID", help="An id, the beginning of one, or @last.")]
-
-sessions = typer.Typer(help="What was asked before.", no_args_is_help=True)
 programs = typer.Typer(help="Ways of reasoning.", no_args_is_help=True)
 engines = typer.Typer(help="Compiled models in the store.", no_args_is_help=True)
 
 
-def _connect() -> Client:
-    return connect(find_dirs(), tell=diagnostics.note)
-
-
-def show(id: Id = "@last", json: Json = False) -> None:
+def show(id: Id = "@last", branch: Branch = None, json: Json = False) -> None:
     """Show a session as a tree, or one node whole."""
-    with _connect() as client:
-        shown = client.ask(Show(id=id))
+    with asking.daemon() as client:
+        shown = client.ask(Show(id=id, branch=branch))
         if isinstance(shown, NodeShown):
-            if json:
-                output.say_json(shown.node)
-                return
-            _, nodes = _session(client, client.ask(Show(id=shown.session)))
-            wanted = {edge.node for edge in shown.node.inputs}
-            inputs = [node for node in nodes if node.id in wanted]
-            output.say("\n".join(tree.whole(shown.node, shown.session, inputs)))
+            _show_node(client, shown, json)
             return
-        session, nodes = _session(client, shown)
+        session, nodes = asking.rest_of_session(client, shown)
     if json:
         output.say_json({"session": session, "nodes": nodes})
         return
-    output.say("\n".join(_header(session)))
     style = tree.Style(
         width=shutil.get_terminal_size().columns,
         ids=True,
         unicode=text.unicode_lines(sys.stdout),
         colour=False,
     )
-    output.say("\n".join(tree.draw(nodes, style)))
+    output.say("\n".join([*_header(session, nodes), *tree.draw(nodes, style)]))
 
 
-def _session(client: Client, first: object) -> tuple[SessionView, tuple[NodeView, ...]]:
-    nodes: list[NodeView] = []
-    part = first
-    while isinstance(part, SessionPart):
-        nodes += part.nodes
-        if not part.more:
-            return part.session, tuple(nodes)
-        part = client.receive()
-    raise CommandFailed(f"unexpected {type(part).__name__} from the daemon")
-
-
-def _header(session: SessionView) -> list[str]:
-    verdict = session.verdict or "not finished"
-    when = _local_time(session.created)
-    return [f"session {session.id}  {when}  {session.program}  {verdict}"]
-
-
-def _local_time(iso: str) -> str:
-    return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M")
-
-
-@sessions.command("list")
-def list_sessions(
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000)] = 20, json: Json = False
-) -> None:
-    """The latest sessions, newest first."""
-    with _connect() as client:
-        reply = client.ask(ListSessions(limit=limit))
-    assert isinstance(reply, SessionList)
+def _show_node(client: Client, shown: NodeShown, json: bool) -> None:
     if json:
-        output.say_json(reply.sessions)
+        output.say_json(msgspec.to_builtins(shown.node) | {"versions": shown.versions})
         return
-    rows = [
-        (
-            one.id[: tree.SHORT_ID],
-            _local_time(one.created),
-            one.program,
-            str(one.nodes),
-            one.verdict or "-",
-            text.fit(text.one_line(one.answer), 12) if one.answer else "-",
-            text.fit(text.one_line(one.title), 60),
-        )
-        for one in reply.sessions
-    ]
-    titles = ("ID", "CREATED", "PROGRAM", "NODES", "VERDICT", "ANSWER", "TITLE")
-    output.say_table(titles, rows, empty="No session yet; ask something first.")
+    _, nodes = asking.session(client, shown.session, shown.branch)
+    wanted = {edge.node for edge in shown.node.inputs}
+    inputs = [node for node in nodes if node.id in wanted]
+    here = shown.branch if any(node.id == shown.node.id for node in nodes) else None
+    lines = tree.whole(shown.node, shown.session, inputs, branch=here, versions=shown.versions)
+    if here is None:
+        lines.insert(2, f"branch    not in {shown.branch}")
+    output.say("\n".join(lines))
 
 
-@sessions.command("show")
-def show_session(id: Id = "@last", json: Json = False) -> None:
-    """The same as `smysl show`."""
-    show(id, json)
+def _header(session: SessionView, nodes: Sequence[NodeView]) -> list[str]:
+    verdict = session.verdict or {
+        "running": "running",
+        "paused": "paused (`smysl resume`)",
+    }.get(str(session.state), "not finished")
+    when = text.local_time(session.created)
+    lines = [f"session {session.id}  {when}  {session.program}  {verdict}"]
+    stale = sum(node.stale is True for node in nodes)
+    held = sum(isinstance(node.hold, str) for node in nodes)
+    if session.branch != "main" or stale or held:
+        remarks = [thoughts(len(nodes))]
+        remarks += [f"{stale} stale (`smysl derive` makes them anew)"] if stale else []
+        remarks += [f"{held} held"] if held else []
+        lines.append(f"branch {session.branch}  {', '.join(remarks)}")
+    return lines
 
 
 @programs.command("list")
@@ -149,10 +109,7 @@ def show_program(
 
 
 def _programs() -> ProgramList:
-    with _connect() as client:
-        reply = client.ask(ListPrograms())
-    assert isinstance(reply, ProgramList)
-    return reply
+    return asking.ask(ListPrograms(), ProgramList)
 
 
 @engines.command("list")
@@ -175,10 +132,7 @@ def verify_engines(json: Json = False) -> None:
 
 
 def _engines(*, verify: bool) -> EngineList:
-    with _connect() as client:
-        reply = client.ask(ListEngines(verify=verify))
-    assert isinstance(reply, EngineList)
-    return reply
+    return asking.ask(ListEngines(verify=verify), EngineList)
 
 
 def _say_engines(reply: EngineList, json: bool) -> None:

@@ -11,7 +11,8 @@ from typing import Protocol, TextIO
 import msgspec
 
 from smysl_cli import text, tree
-from smysl_daemon.protocol import NodeDelta, NodeFinished, NodeStarted, NodeView, RunEvent
+from smysl_daemon.protocol import NodeDelta, NodeFinished, NodeStarted, RunEvent
+from smysl_daemon.shapes import NodeView
 
 REDRAW_INTERVAL_S = 0.05
 
@@ -51,6 +52,8 @@ class Lines:
 
     def _line(self, node: NodeView) -> str:
         remarks = [] if node.status == "done" else [node.status]
+        if node.kept is True:
+            remarks.append("kept")
         stats = node.stats
         if stats.confidence is not None:
             remarks.append(f"{stats.confidence:.2f}")

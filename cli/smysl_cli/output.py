@@ -42,6 +42,18 @@ def say_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, empty: st
         say("  ".join(padded).rstrip())
 
 
+def say_bytes(data: bytes) -> None:
+    """A file's content as it is, for a pipe; for a terminal with a line's end."""
+    if sys.stdout.isatty():
+        say(data.decode(errors="replace").rstrip("\n"))
+        return
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _put(text: str) -> None:
     try:
         sys.stdout.write(text + "\n")

@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from smysl_cli import output
-from smysl_cli.listings import Json
+from smysl_cli.options import Json
 from smysl_daemon.config import Dirs, find_dirs, load_config, models_dir
 
 config = typer.Typer(help="Settings.", no_args_is_help=True)

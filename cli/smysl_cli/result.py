@@ -5,14 +5,13 @@ Pure: events in, a result out.
 
 from smysl_daemon.protocol import (
     Accepted,
-    AskResult,
     NodeDelta,
     NodeFinished,
     NodeStarted,
-    NodeView,
     RunEnded,
     RunEvent,
 )
+from smysl_daemon.shapes import AskResult, NodeView
 
 
 class Collector:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections import deque
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import msgspec
 import typer
@@ -16,7 +16,7 @@ import typer
 from smysl_cli import diagnostics, output
 from smysl_cli.diagnostics import CommandFailed
 from smysl_cli.exits import Exit
-from smysl_cli.listings import Json
+from smysl_cli.options import Json
 from smysl_daemon.client import connect
 from smysl_daemon.config import find_dirs
 from smysl_daemon.errors import NoDaemon
@@ -60,6 +60,9 @@ def status(json: Json = False) -> None:
     """Whether the daemon runs, its model, load and memory. Exit code 69 when none runs."""
     dirs = find_dirs()
     try:
+        if daemon_pid(dirs) is None:
+            # a supervisor that listens would start one only to be asked
+            raise NoDaemon("no daemon runs")
         with connect(dirs, start=False) as client:
             found = client.ask(GetStatus())
     except NoDaemon:
@@ -87,8 +90,13 @@ def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many.")] = 20,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
 ) -> None:
-    """The last lines of the daemon's log."""
-    path = find_dirs().log
+    """The last lines of the daemon's log, or of the journal where it logs to that."""
+    from smysl_daemon.logs import journal_match  # log handlers: for this command only
+
+    found = find_dirs()
+    if (match := journal_match(found)) is not None:
+        _become_journalctl(match, lines, follow)
+    path = found.log
     try:
         with path.open(errors="replace") as file:
             last = deque(file, maxlen=lines)
@@ -100,6 +108,18 @@ def logs(
     while follow:
         time.sleep(FOLLOW_INTERVAL_S)
         position = _say_new(path, position)
+
+
+def _become_journalctl(match: list[str], lines: int, follow: bool) -> NoReturn:
+    words = ["journalctl", f"--lines={lines}", "--output=short-iso", "--quiet"]
+    words += ["--follow"] if follow else ["--no-pager"]
+    try:
+        os.execvp("journalctl", [*words, *match])
+    except OSError:
+        raise CommandFailed(
+            "the daemon logs to the journal, and journalctl is not there to read it; "
+            f"look for {' '.join(match)}"
+        ) from None
 
 
 def _say_new(path: Path, position: int) -> int:

@@ -5,6 +5,7 @@ Knows strings only.
 
 import os
 import unicodedata
+from datetime import datetime
 from typing import TextIO
 
 _KEEP = "\n\t"
@@ -22,6 +23,11 @@ def printable(text: str) -> str:
 
 def one_line(text: str) -> str:
     return printable(" ".join(text.split()))
+
+
+def local_time(iso: str) -> str:
+    """ISO 8601 with offset as the time here, to the minute."""
+    return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def cells(text: str) -> int:

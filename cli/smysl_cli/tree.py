@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from smysl_cli.text import cells, fit, one_line, printable
-from smysl_daemon.protocol import NodeView
+from smysl_cli.text import cells, fit, local_time, one_line, printable
+from smysl_daemon.shapes import NodeView, RecipeView, VersionView
 
 SHORT_ID = 8
 """Letters of an id that tell nodes of one machine apart."""
@@ -37,7 +37,9 @@ _COLOURS = {
 
 
 def draw(nodes: Sequence[NodeView], style: Style) -> list[str]:
-    """One line per node, in an order where every node comes after what it rests on."""
+    """One line per node, in an order where every node comes after what it rests on: that in which
+    they are given, as far as that allows it."""
+    nodes = _inputs_first(nodes)
     tee, elbow, bar, blank = _MARKS[style.unicode]
     children = _children(nodes)
     by_id = {node.id: node for node in nodes}
@@ -55,6 +57,30 @@ def draw(nodes: Sequence[NodeView], style: Style) -> list[str]:
             last = position == len(below) - 1
             stack.append((child, rest + (elbow if last else tee), rest + (blank if last else bar)))
     return lines
+
+
+def _inputs_first(nodes: Sequence[NodeView]) -> list[NodeView]:
+    """A node made anew may rest on one that was written later than its first version."""
+    left = {node.id: node for node in nodes}
+    ordered: dict[str, NodeView] = {}
+    for first in nodes:
+        # depth first without recursion, since chains are long
+        below = [first]
+        open_: set[str] = set()
+        while below:
+            node = below[-1]
+            open_.add(node.id)
+            waits = [
+                left[edge.node]
+                for edge in node.inputs
+                if edge.node in left and edge.node not in ordered and edge.node not in open_
+            ]
+            if waits and node.id not in ordered:
+                below.append(waits[0])
+            else:
+                ordered.setdefault(node.id, node)
+                below.pop()
+    return list(ordered.values())
 
 
 def _children(nodes: Iterable[NodeView]) -> dict[str | None, list[str]]:
@@ -143,8 +169,19 @@ def summary(node: NodeView) -> str:
     return "; ".join(one_line(line) for line in node.text.splitlines() if line.strip())
 
 
+def listed(nodes: Iterable[NodeView], style: Style) -> list[str]:
+    """A line per node, in the order given, without a tree."""
+    return [_line(node, "", style) for node in nodes]
+
+
 def _remark(node: NodeView) -> str:
     parts = []
+    if node.stale is True:
+        parts.append("stale")
+    if isinstance(node.hold, str):
+        parts.append(node.hold)
+    if node.kept is True:
+        parts.append("kept")
     if node.status != "done":
         parts.append(node.status)
     if node.kind == "check" and node.data and node.data.get("passed") is not None:
@@ -154,11 +191,24 @@ def _remark(node: NodeView) -> str:
     return " ".join(parts)
 
 
-def whole(node: NodeView, session: str, inputs: Sequence[NodeView]) -> list[str]:
+def whole(
+    node: NodeView,
+    session: str,
+    inputs: Sequence[NodeView],
+    *,
+    branch: str | None = None,
+    versions: Sequence[VersionView] = (),
+) -> list[str]:
     """Everything about one node. `inputs` are the nodes its edges point to, where known."""
     known = {one.id: one for one in inputs}
     stats = node.stats
-    lines = [f"{node.kind} {node.id}", f"session   {session}", f"status    {node.status}"]
+    state = node.status
+    if node.stale is True:
+        state += ", stale: something it rests on has changed"
+    if isinstance(node.hold, str):
+        state += f", {node.hold}: not derived again"
+    lines = [f"{node.kind} {node.id}", f"session   {session}{f', branch {branch}' * bool(branch)}"]
+    lines.append(f"status    {state}")
     if stats.confidence is not None:
         lines.append(f"sure      {stats.confidence:.3f}")
     if stats.calls:
@@ -167,6 +217,12 @@ def whole(node: NodeView, session: str, inputs: Sequence[NodeView]) -> list[str]
             f"({stats.cached_tokens} cached), {stats.generated_tokens} generated, "
             f"{stats.milliseconds:.1f} ms"
         )
+    if isinstance(node.recipe, RecipeView):
+        lines.append(f"made      {_made(node.recipe)}")
+    elif node.recipe is None:
+        lines.append("made      by a person")
+    if isinstance(node.place, str):
+        lines.append(f"place     {node.place}")
     for edge in node.inputs:
         source = known.get(edge.node)
         said = f" {source.kind}: {fit(one_line(source.text), 50)}" if source else ""
@@ -174,4 +230,24 @@ def whole(node: NodeView, session: str, inputs: Sequence[NodeView]) -> list[str]
     for key, value in (node.data or {}).items():
         if key != "type":
             lines.append(f"data      {key} = {one_line(str(value))}")
+    if len(versions) > 1:
+        lines += [_version(one) for one in versions]
     return [*lines, "", *printable(node.text).splitlines()]
+
+
+def _made(recipe: RecipeView) -> str:
+    parts = [f"by {recipe.module}"]
+    sampling = recipe.sampling
+    if sampling.get("temperature"):
+        parts.append(f"temperature {sampling['temperature']:g}, seed {sampling.get('seed', 0)}")
+    elif sampling:
+        parts.append("the likeliest words")
+    if recipe.adapter:
+        parts.append(f"adapter {recipe.adapter}")
+    return ", ".join([*parts, f"engine {recipe.engine[:12]}"])
+
+
+def _version(one: VersionView) -> str:
+    shown = "shown  " if one.shown else "       "
+    when = local_time(one.created) if one.created else " " * 16
+    return f"version   {one.revision}  {when}  {shown}{fit(one_line(one.text), 40)}"

@@ -9,13 +9,15 @@ import asyncio
 import contextlib
 import faulthandler
 import logging
-import logging.handlers
 import os
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from smysl_daemon import journal, logs
+from smysl_daemon.activation import inherited_listener
 from smysl_daemon.config import (
     Config,
     Dirs,
@@ -26,7 +28,15 @@ from smysl_daemon.config import (
 )
 from smysl_daemon.errors import AlreadyRunning, DaemonError
 from smysl_daemon.launch import FAILED, READY, STATUS, TAKEN
-from smysl_daemon.lifecycle import InstanceLock, bind_socket, remove_stale_socket
+from smysl_daemon.lifecycle import (
+    SERVING,
+    STOPPING,
+    InstanceLock,
+    bind_socket,
+    remove_stale_socket,
+)
+from smysl_daemon.notify import Notifier
+from smysl_daemon.reloading import Reloading
 from smysl_daemon.server import Server
 from smysl_daemon.service import Service
 from smysl_daemon.version import VERSION
@@ -35,8 +45,10 @@ from smysl_reasoning.errors import ReasoningError
 
 log = logging.getLogger("smysl.app")
 
-LOG_BYTES = 1 << 20
-LOG_FILES = 3
+START_PATIENCE_S = 120.0
+"""What a supervisor is asked for until the next sign of life of a slow start."""
+STOP_MARGIN_S = 20.0
+"""Beyond the drain: replies on their way, the engine and the database."""
 Report = Callable[[str, str], None]
 """Takes a first word of `launch` and a line of text."""
 MakeService = Callable[[Dirs, Config, Report], Awaitable[Service]]
@@ -54,7 +66,16 @@ def main() -> None:
     parser.add_argument(
         "--ready-fd", type=int, metavar="FD", help="report readiness or failure on this descriptor"
     )
+    parser.add_argument(
+        "--housekeeping",
+        action="store_true",
+        help="back the database up, shorten its log, trim the cache, and exit",
+    )
     options = parser.parse_args()
+    if options.housekeeping:
+        from smysl_daemon.housekeeping import keep_house  # sqlite3: not for the daemon's start
+
+        sys.exit(keep_house())
     sys.exit(run(_local_service, detached=options.detached, ready_fd=options.ready_fd))
 
 
@@ -64,22 +85,38 @@ async def _local_service(dirs: Dirs, config: Config, report: Report) -> Service:
     return await open_local_service(dirs, config, lambda text: report(STATUS, text))
 
 
-def run(make_service: MakeService, *, detached: bool = False, ready_fd: int | None = None) -> int:
+def run(
+    make_service: MakeService,
+    *,
+    detached: bool = False,
+    ready_fd: int | None = None,
+    journal_socket: Path = journal.JOURNAL_SOCKET,
+) -> int:
     """Serve until a stop; the process's exit status. Failures are one line on stderr and in the
-    log. `make_service` is the seam for tests."""
-    report = _reporter(ready_fd)
+    log. `make_service` and `journal_socket` are the seams for tests."""
+    notifier = Notifier.from_environment(os.environ)
+    report = _Reporter(ready_fd, notifier)
     try:
+        inherited = inherited_listener(os.environ)
         dirs = find_dirs()
         config = load_config(dirs.config_file)
         writable_folder(dirs.data)
         writable_folder(dirs.log.parent)
-        private_folder(dirs.socket.parent)
-        with InstanceLock(dirs.lock) as lock:
-            _start_logging(dirs.log, config.log_level, to_stderr=not detached)
+        if inherited is None:
+            private_folder(dirs.socket.parent)
+        with InstanceLock(dirs.lock, _how(detached, inherited)) as lock:
+            if journal.goes_to_journal(os.environ):
+                logs.to_journal(dirs, config.log_level, journal_socket)
+            else:
+                logs.to_file(dirs, config.log_level, to_stderr=not detached)
             if detached:
                 _leave_starter(dirs.log.with_suffix(".stderr"))
-            remove_stale_socket(dirs.socket, lock)
-            asyncio.run(_serve(make_service, dirs, config, lock, report, detached))
+            if inherited is None:
+                remove_stale_socket(dirs.socket, lock)
+            daemon = _Daemon(dirs, config, lock, notifier, report, inherited)
+            # whoever listens on our behalf starts us again when somebody comes
+            daemon.leaves_when_idle = detached or inherited is not None
+            asyncio.run(daemon.serve(make_service))
         return 0
     except AlreadyRunning as error:
         report(TAKEN, str(error.pid or 0))
@@ -93,46 +130,114 @@ def run(make_service: MakeService, *, detached: bool = False, ready_fd: int | No
     return 1
 
 
-async def _serve(
-    make_service: MakeService,
-    dirs: Dirs,
-    config: Config,
-    lock: InstanceLock,
-    report: Report,
-    detached: bool,
-) -> None:
-    loop = asyncio.get_running_loop()
-    starting = asyncio.current_task()
-    assert starting is not None
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, starting.cancel)
-    try:
-        service = await make_service(dirs, config, report)
-    except asyncio.CancelledError:
-        log.info("stopped while starting")
-        return
-    try:
+class _Daemon:
+    """One life of the daemon, after the cheap checks: engine, socket, signals, end."""
+
+    def __init__(
+        self,
+        dirs: Dirs,
+        config: Config,
+        lock: InstanceLock,
+        notifier: Notifier,
+        report: "_Reporter",
+        inherited: socket.socket | None,
+    ) -> None:
+        self._dirs = dirs
+        self._config = config
+        self._lock = lock
+        self._notifier = notifier
+        self._report = report
+        self._inherited = inherited
+        self._on_terminal = os.isatty(2)
+        self.leaves_when_idle = False
+
+    async def serve(self, make_service: MakeService) -> None:
+        loop = asyncio.get_running_loop()
+        starting = asyncio.current_task()
+        assert starting is not None
+        _on_stop(starting.cancel)
+        # until there is something to reload for, the signal must not kill
+        loop.add_signal_handler(signal.SIGHUP, lambda: None)
+        try:
+            service = await make_service(self._dirs, self._config, self._report)
+        except asyncio.CancelledError:
+            log.info("stopped while starting")
+            return
+        try:
+            await self._serve(service)
+        finally:
+            await service.close()
+            log.info("stopped")
+
+    async def _serve(self, service: Service) -> None:
+        config, inherited = self._config, self._inherited
+        # bound only now, unless a supervisor listens: until the engine is open a client must find
+        # nobody, not silence
+        listener = inherited or bind_socket(self._dirs.socket, self._lock)
+        path = Path(os.fsdecode(listener.getsockname()))
+        if path != self._dirs.socket:
+            log.warning("serving on %s; clients look for %s", path, self._dirs.socket)
         server = Server(
             service,
-            data=dirs.data,
-            path=dirs.socket,
+            data=self._dirs.data,
+            path=path,
             max_runs=config.max_runs,
             max_clients=config.max_clients,
             drain_s=config.drain_seconds,
-            idle_s=config.idle_minutes * 60 if detached else 0,
+            idle_s=config.idle_minutes * 60 if self.leaves_when_idle else 0,
+            owns_path=inherited is None,
         )
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, server.stop)
+        reloading = Reloading(
+            self._dirs.config_file, config, server, service, leaves_when_idle=self.leaves_when_idle
+        )
+
+        def describe() -> str:
+            status = server.status()
+            return f"{status.model}: {status.runs} runs, {status.clients} clients"
+
+        def stopping() -> None:
+            self._lock.tell(STOPPING)
+            drain = reloading.config.drain_seconds
+            self._notifier.stopping("finishing the runs in progress", drain + STOP_MARGIN_S)
+
+        def hang_up() -> None:
+            if self._on_terminal and not os.isatty(2):
+                log.info("the terminal was closed: stopping")
+                server.stop()
+                return
+            self._notifier.reloading()
+            reloading.reload()
+            self._notifier.ready(describe())
 
         def ready() -> None:
-            log.info("pid %d serves %s on %s", os.getpid(), service.model.model, dirs.socket)
-            report(READY, str(os.getpid()))
+            pid, model = os.getpid(), service.model.model
+            log.info(
+                "pid %d serves %s on %s", pid, model, path, extra={"fields": {"SMYSL_MODEL": model}}
+            )
+            self._lock.tell(SERVING)
+            self._report(READY, str(pid))
+            self._notifier.ready(describe())
 
-        # bound only now: until the engine is open a client must find nobody, not silence
-        await server.serve(bind_socket(dirs.socket, lock), ready)
-    finally:
-        await service.close()
-        log.info("stopped")
+        _on_stop(server.stop)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up)
+        telling = asyncio.create_task(self._notifier.keep_told(describe), name="notify")
+        try:
+            await server.serve(listener, ready, stopping)
+        finally:
+            telling.cancel()
+
+
+def _on_stop(act: Callable[[], object]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, act)
+
+
+def _how(detached: bool, inherited: socket.socket | None) -> str:
+    if inherited is not None:
+        return "started by its socket"
+    if "INVOCATION_ID" in os.environ:
+        return "started by systemd"
+    return "started by a client" if detached else "in the foreground"
 
 
 def _leave_starter(stderr: Path) -> None:
@@ -145,36 +250,39 @@ def _leave_starter(stderr: Path) -> None:
     faulthandler.enable()
 
 
-def _reporter(ready_fd: int | None) -> Report:
-    def report(word: str, text: str) -> None:
+class _Reporter:
+    """Tells whoever started the process how the start goes, then only the log. On any thread."""
+
+    def __init__(self, ready_fd: int | None, notifier: Notifier) -> None:
+        self._fd = ready_fd
+        self._notifier = notifier
+        self._started = False
+
+    def __call__(self, word: str, text: str) -> None:
         if word == STATUS and text:
             log.info("%s", text)
-        if ready_fd is not None:
-            # the client may be gone, and a pipe has no reader then
-            with contextlib.suppress(OSError):
-                os.write(ready_fd, f"{word} {text}\n".encode())
-                if word != STATUS:
-                    os.close(ready_fd)
+        if not self._started:
+            self._tell_starter(word, text)
 
-    return report
+    def _tell_starter(self, word: str, text: str) -> None:
+        self._started = word == READY
+        if word == STATUS:
+            self._notifier.patience(text, START_PATIENCE_S)
+        elif word != READY:
+            self._notifier.status(text)
+        if self._fd is None:
+            return
+        # the client may be gone, and a pipe has no reader then
+        with contextlib.suppress(OSError):
+            os.write(self._fd, f"{word} {text}\n".encode())
+        if word != STATUS:
+            with contextlib.suppress(OSError):
+                os.close(self._fd)
+            self._fd = None
 
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
-
-
-def _start_logging(path: Path, level: str, *, to_stderr: bool) -> None:
-    handlers: list[logging.Handler] = [
-        logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES)
-    ]
-    if to_stderr:
-        handlers.append(logging.StreamHandler())
-    logging.basicConfig(
-        level=level.upper(),
-        handlers=handlers,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        force=True,
-    )
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from smysl_daemon.config import Dirs
 from smysl_daemon.errors import (
     BadMessage,
     FrameError,
+    NoAnswer,
     NoDaemon,
     PeerDropped,
     RequestRefused,
@@ -32,6 +33,8 @@ from smysl_daemon.protocol import (
 from smysl_daemon.version import VERSION
 
 HANDSHAKE_TIMEOUT_S = 5.0
+STARTING_TIMEOUT_S = 120.0
+"""How long a daemon may take that a supervisor starts for this very connection."""
 RECEIVE_BYTES = 1 << 16
 Tell = Callable[[str], None]
 
@@ -56,7 +59,7 @@ class Client:
             welcome = self.receive()
         except TimeoutError:
             self.close()
-            raise Unreachable(
+            raise NoAnswer(
                 f"something accepts connections on {path} but does not answer within "
                 f"{timeout_s:g} s. See `smysl daemon logs`, then `smysl daemon restart`."
             ) from None
@@ -157,13 +160,26 @@ def _connect(path: Path, timeout_s: float) -> socket.socket:
     return connection
 
 
+def _patient_client(dirs: Dirs, tell: Tell | None) -> Client:
+    try:
+        return Client(dirs.socket, timeout_s=HANDSHAKE_TIMEOUT_S)
+    except NoAnswer:
+        from smysl_daemon.lifecycle import is_starting  # only for those who have to wait
+
+        if not is_starting(dirs.lock):
+            raise
+    if tell is not None:
+        tell("the daemon is starting")
+    return Client(dirs.socket, timeout_s=STARTING_TIMEOUT_S)
+
+
 def connect(dirs: Dirs, *, start: bool = True, tell: Tell | None = None) -> Client:
     """A connection to the daemon of these folders; one is started when nothing listens.
 
     `tell` receives a line for people while a start takes long. Raises `Unreachable`.
     """
     try:
-        return Client(dirs.socket)
+        return _patient_client(dirs, tell)
     except NoDaemon:
         if not start:
             raise

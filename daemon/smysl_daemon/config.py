@@ -44,6 +44,11 @@ class Dirs(msgspec.Struct, frozen=True):
         return self.data / "engines"
 
     @property
+    def backups(self) -> Path:
+        """Copies of the database, made by the housekeeping."""
+        return self.data / "backups"
+
+    @property
     def lock(self) -> Path:
         return self.data / "smysld.lock"
 
@@ -180,7 +185,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How long runs may go on after SIGTERM before they are cancelled."""
     idle_minutes: Annotated[float, msgspec.Meta(ge=0)] = 60.0
     """A daemon started on demand exits after this long without clients and runs; 0 never."""
+    unload_minutes: Annotated[float, msgspec.Meta(ge=0)] = 15.0
+    """The engine is closed after this long without a call, and opened again by the next; 0 never."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    backups: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 7
+    """Copies of the database that the housekeeping keeps; 0 makes none."""
+    cache_megabytes: Annotated[int, msgspec.Meta(ge=0)] = 1024
+    """The housekeeping deletes the oldest files of the cache folder beyond this."""
 
 
 def load_config(path: Path) -> Config:

@@ -21,33 +21,74 @@ from smysl_daemon.errors import (
 )
 from smysl_daemon.framing import HEADER, Decoder, encode, payload_length
 from smysl_daemon.outbox import Outbox
+from smysl_daemon.parts import (
+    Upload,
+    cut,
+    cut_bytes,
+    difference_cost,
+    node_cost,
+    reason_cost,
+)
 from smysl_daemon.protocol import (
     PROTOCOL,
     Accepted,
+    BranchChosen,
+    BranchList,
     Cancel,
     ClientMessage,
+    Control,
+    Controlled,
     DaemonMessage,
     DaemonStatus,
+    Delete,
+    DeleteSession,
+    Derive,
+    Diff,
+    DiffPart,
+    Edit,
     EngineList,
+    Export,
+    ExportPart,
+    Fork,
+    GetGraphStats,
+    GetLog,
     GetStatus,
+    GraphStats,
     Hello,
+    HitList,
+    Import,
+    ImportTaken,
+    Inject,
+    ListBranches,
     ListEngines,
     ListPrograms,
     ListSessions,
+    Merge,
     NodeDelta,
     NodeShown,
-    NodeView,
+    Pin,
+    Preview,
     ProgramList,
+    Redo,
+    Rename,
+    Replay,
+    Retry,
     Run,
     RunEnded,
+    Search,
     SessionList,
     SessionPart,
     Show,
     Stop,
     StopAccepted,
+    Switch,
+    TextDiff,
+    Undo,
     Welcome,
+    Why,
+    WhyPart,
 )
-from smysl_daemon.service import RunHandle, Service, SessionShown
+from smysl_daemon.service import RunHandle, Service
 from smysl_daemon.version import VERSION
 from smysl_daemon.wire import to_wire
 
@@ -59,8 +100,6 @@ FRAME_LIMIT_S = 30.0
 DISCARD_LIMIT_S = 2.0
 """How long the rest of an oversized frame is read and thrown away, so that its sender finishes
 writing and reads the error."""
-PART_BYTES = 512 * 1024
-"""Encoded nodes per `SessionPart`, about."""
 
 
 class House:
@@ -80,7 +119,7 @@ class House:
     def runs(self) -> int:
         return len(self._runs) + self._starting
 
-    async def start(self, request: Run) -> RunHandle:
+    async def start(self, request: Run | Derive) -> RunHandle:
         """Admit and begin a run. Raises `Stopping`, `TooManyRuns`, or what the service raises."""
         if self.stopping.is_set():
             raise Stopping("the daemon is stopping and takes no new questions; ask again later")
@@ -91,6 +130,8 @@ class House:
             )
         self._starting += 1
         try:
+            if isinstance(request, Derive):
+                return await self.service.derive(request)
             return await self.service.start(request)
         finally:
             self._starting -= 1
@@ -156,6 +197,7 @@ class Connection:
         self._outbox = Outbox(writer)
         self._request: asyncio.Task[None] | None = None
         self._run: RunHandle | None = None
+        self._upload = Upload()
 
     async def serve(self) -> None:
         """Never raises for anything the client did."""
@@ -261,12 +303,45 @@ class Connection:
     async def _dispatch(self, message: ClientMessage) -> None:
         service = self._house.service
         match message:
-            case Run():
+            case Run() | Derive():
                 await self._start(message)
+            case Control(action=action):
+                self._send(Controlled(session=await service.control(message), action=action))
+            case Edit() | Inject() | Delete() | Pin() | Retry() | Merge() | Undo() | Redo():
+                self._send(await service.change(message))
+            case Preview():
+                self._send(await service.preview(message))
+            case Fork():
+                self._send(BranchChosen(branch=await service.fork(message)))
+            case Switch():
+                self._send(BranchChosen(branch=await service.switch(message)))
+            case ListBranches(session=session):
+                self._send(BranchList(branches=await service.branches(session)))
+            case GetLog():
+                self._send(await service.log(message))
+            case Why():
+                await self._why(message)
+            case Diff():
+                await self._diff(message)
+            case Search():
+                self._send(HitList(hits=await service.search(message)))
             case ListSessions(limit=limit):
                 self._send(SessionList(sessions=await service.sessions(limit)))
-            case Show(id=id):
-                await self._show(await service.show(id))
+            case Rename():
+                self._send(await service.rename(message))
+            case DeleteSession(session=session):
+                self._send(await service.delete_session(session))
+            case GetGraphStats():
+                self._send(GraphStats(stats=await service.graph_stats(message)))
+            case Replay():
+                self._send(await service.replay(message))
+            case Export():
+                for data, more in cut_bytes(await service.export(message)):
+                    await self._put(ExportPart(data=data, more=more))
+            case Import():
+                await self._import(message)
+            case Show():
+                await self._show(message)
             case ListPrograms():
                 self._send(ProgramList(programs=await service.programs()))
             case ListEngines(verify=verify):
@@ -283,13 +358,13 @@ class Connection:
             case _:
                 assert_never(message)
 
-    async def _start(self, request: Run) -> None:
+    async def _start(self, request: Run | Derive) -> None:
         run = await self._house.start(request)
         self._run = run
         self._send(
             Accepted(
                 session=run.session,
-                program=request.program,
+                program=run.program,
                 model=self._house.service.model.model,
             )
         )
@@ -306,25 +381,36 @@ class Connection:
             self._run = None
             self._send(to_wire(error))
 
-    async def _show(self, shown: SessionShown | NodeShown) -> None:
+    async def _put(self, message: DaemonMessage) -> None:
+        """Send a part of a long reply when there is room for it."""
+        await self._outbox.put(encode(message))
+
+    async def _show(self, request: Show) -> None:
+        shown = await self._house.service.show(request)
         if isinstance(shown, NodeShown):
             self._send(shown)
             return
-        parts = _parts(shown.nodes)
-        for index, nodes in enumerate(parts):
-            part = SessionPart(session=shown.session, nodes=nodes, more=index < len(parts) - 1)
-            await self._outbox.put(encode(part))
+        for nodes, more in cut(shown.nodes, node_cost):
+            await self._put(SessionPart(session=shown.session, nodes=nodes, more=more))
 
+    async def _why(self, request: Why) -> None:
+        found = await self._house.service.why(request)
+        for reasons, more in cut(found.reasons, reason_cost):
+            await self._put(
+                WhyPart(session=found.session, branch=found.branch, reasons=reasons, more=more)
+            )
 
-def _parts(nodes: tuple[NodeView, ...]) -> list[tuple[NodeView, ...]]:
-    """Split so that each part stays well under the frame cap; at least one part."""
-    parts: list[list[NodeView]] = [[]]
-    size = 0
-    for node in nodes:
-        cost = 256 + 4 * len(node.text)
-        if size + cost > PART_BYTES and parts[-1]:
-            parts.append([])
-            size = 0
-        parts[-1].append(node)
-        size += cost
-    return [tuple(part) for part in parts]
+    async def _diff(self, request: Diff) -> None:
+        found = await self._house.service.diff(request)
+        if isinstance(found, TextDiff):
+            self._send(found)
+            return
+        for differences, more in cut(found.differences, difference_cost):
+            await self._put(DiffPart(session=found.session, differences=differences, more=more))
+
+    async def _import(self, part: Import) -> None:
+        self._upload.add(part.data)
+        if part.more:
+            self._send(ImportTaken(size=len(self._upload)))
+        else:
+            self._send(await self._house.service.import_session(self._upload.take()))

@@ -22,6 +22,10 @@ class Code(StrEnum):
     NOT_FOUND = "not_found"
     AMBIGUOUS = "ambiguous"
     """A shortened id that several things share."""
+    CONFLICT = "conflict"
+    """Somebody else changed the same branch in between: look again, then repeat."""
+    NOTHING_TO_DO = "nothing_to_do"
+    """Nothing is stale, or there is nothing to undo or to do again."""
     BUSY = "busy"
     """Too many clients or runs; the same request may work later."""
     STOPPING = "stopping"
@@ -41,16 +45,21 @@ class Code(StrEnum):
 # ├── BadMessage             a frame without a message of this protocol
 # ├── RequestRefused         the daemon answered with an error: carries its code
 # ├── Unreachable            no daemon answers, or something else does, or none could be started
-# │   └── NoDaemon           nothing listens: starting one is the remedy
+# │   ├── NoDaemon           nothing listens: starting one is the remedy
+# │   └── NoAnswer           something accepts connections and says nothing in time
 # ├── BadConfig              config.toml or a SMYSL_* variable
 # ├── FolderUnusable         a folder that cannot be made, written or trusted
 # ├── SocketTaken            something that is not our daemon owns the socket's path
 # ├── AlreadyRunning         another daemon holds the data folder
+# ├── BadActivation          a supervisor passed a socket that cannot be served
+# ├── HousekeepingFailed     a backup, a checkpoint or the cache could not be seen to
 # ├── WrongProtocol          the two sides speak different versions
 # ├── StrangeUser            a peer of another user
 # ├── TooManyClients, TooManyRuns, Stopping
 # ├── OneAtATime             a second request on a connection that has one in progress
 # ├── NotOnThisDaemon        a model, engine or program that is not here
+# ├── NothingStale           asked to derive where all is as it should be
+# ├── TooMuchToImport        an imported session over its cap
 # └── EngineUnavailable      no engine could be built or opened
 class DaemonError(Exception):
     """Anything the daemon or its client can fail with."""
@@ -90,6 +99,10 @@ class NoDaemon(Unreachable):
     """Nothing listens on the socket."""
 
 
+class NoAnswer(Unreachable):
+    """Something accepts connections but does not answer in time: it starts, or it hangs."""
+
+
 class BadConfig(DaemonError):
     code = Code.BAD_REQUEST
 
@@ -108,6 +121,16 @@ class AlreadyRunning(DaemonError):
     def __init__(self, message: str, pid: int | None) -> None:
         super().__init__(message)
         self.pid = pid
+
+
+class BadActivation(DaemonError):
+    """What came with LISTEN_FDS is not what the daemon can serve."""
+
+
+class HousekeepingFailed(DaemonError):
+    """The message names what could not be done and the remedy."""
+
+    code = Code.STORAGE
 
 
 class TooManyClients(DaemonError):
@@ -137,6 +160,14 @@ class WrongProtocol(DaemonError):
 class NotOnThisDaemon(DaemonError):
     """A thing asked for by name that this daemon does not have."""
 
+    code = Code.BAD_REQUEST
+
+
+class NothingStale(DaemonError):
+    code = Code.NOTHING_TO_DO
+
+
+class TooMuchToImport(DaemonError):
     code = Code.BAD_REQUEST
 
 

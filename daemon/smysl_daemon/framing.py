@@ -26,7 +26,7 @@ def encode(message: ClientMessage | DaemonMessage) -> bytes:
     if len(payload) > MAX_FRAME:
         raise FrameTooLarge(
             f"the message takes {len(payload):,} bytes; a frame holds at most {MAX_FRAME:,}. "
-            "Shorten the question or its context."
+            "Shorten the text."
         )
     return HEADER.pack(len(payload)) + payload
 

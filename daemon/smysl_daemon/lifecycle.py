@@ -8,8 +8,9 @@ import fcntl
 import os
 import socket
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from smysl_daemon.config import writable_folder
 from smysl_daemon.errors import AlreadyRunning, FolderUnusable, SocketTaken
@@ -34,11 +35,14 @@ class InstanceLock:
     """An exclusive lock on a file in the data folder, held for the daemon's whole life.
 
     The kernel drops it with the process, so a crash leaves no stale lock. The file stays and
-    holds the pid for error messages only.
+    says who holds it, for clients that wait and for error messages.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, how: str = "") -> None:
+        """`how`: who started this process, for people."""
         self._path = path
+        self._how = how
+        self._since = datetime.now(UTC).isoformat(timespec="seconds")
         self._file: int | None = None
 
     def acquire(self) -> Self:
@@ -59,16 +63,24 @@ class InstanceLock:
                     f"{self._path.parent} does not support locks ({error.strerror}); "
                     "set SMYSL_DATA_DIR to a local disk"
                 ) from None
-            pid = holder(self._path)
+            found = read_holder(self._path)
             raise AlreadyRunning(
-                f"another smysld (pid {pid or 'unknown'}) holds {self._path.parent}; "
+                f"another smysld ({found or 'pid unknown'}) holds {self._path.parent}; "
                 "stop it with `smysl daemon stop`, or set SMYSL_DATA_DIR",
-                pid,
+                found.pid if found else None,
             ) from None
-        os.ftruncate(file, 0)
-        os.write(file, f"{os.getpid()}\n".encode())
         self._file = file
+        self.tell(STARTING)
         return self
+
+    def tell(self, state: str) -> None:
+        """Write who holds the lock and what it does. The first line is the pid, always."""
+        assert self._file is not None
+        lines = (str(os.getpid()), state, self._since, self._how)
+        text = "".join(f"{' '.join(line.split())}\n" for line in lines).encode()
+        # written before it is cut: a reader in between still finds the pid
+        os.pwrite(self._file, text, 0)
+        os.ftruncate(self._file, len(text))
 
     @property
     def held(self) -> bool:
@@ -88,13 +100,45 @@ class InstanceLock:
         self.release()
 
 
-def holder(path: Path) -> int | None:
-    """The pid written in a lock file; None when it holds none. Says nothing about the lock."""
+STARTING, SERVING, STOPPING = "starting", "serving", "stopping"
+
+
+class Holder(NamedTuple):
+    """Who wrote a lock file."""
+
+    pid: int
+    state: str
+    """`starting`, `serving` or `stopping`."""
+    since: str
+    """When the process began, ISO 8601 with offset (UTC)."""
+    how: str
+    """Who started it, for people."""
+
+    def __str__(self) -> str:
+        words = (self.how, self.since and f"since {self.since}", self.state)
+        return ", ".join([f"pid {self.pid}", *filter(None, words)])
+
+
+def read_holder(path: Path) -> Holder | None:
+    """What a lock file says; None when it names no process. Says nothing about the lock."""
     try:
-        text = path.read_text().strip()
+        lines = path.read_text(errors="replace").splitlines()
     except OSError:
         return None
-    return int(text) if text.isdecimal() else None
+    pid, state, since, how = (*lines, "", "", "", "")[:4]
+    return Holder(int(pid), state, since, how) if pid.isdecimal() else None
+
+
+def holder(path: Path) -> int | None:
+    """The pid written in a lock file; None when it holds none. Says nothing about the lock."""
+    found = read_holder(path)
+    return found.pid if found else None
+
+
+def is_starting(path: Path) -> bool:
+    """True while the holder of the lock at `path` does not serve yet."""
+    found = read_holder(path)
+    return found is not None and found.state == STARTING and not lock_is_free(path)
 
 
 def bind_socket(path: Path, lock: InstanceLock) -> socket.socket:

@@ -11,26 +11,58 @@ from contextlib import suppress
 from pathlib import Path
 
 from smysl_daemon.config import Config, Dirs, model_folder, models_dir
+from smysl_daemon.database import open_database
 from smysl_daemon.errors import EngineUnavailable, NotOnThisDaemon
 from smysl_daemon.protocol import (
-    EngineView,
+    Changed,
+    ChangeRequest,
+    Control,
+    Derive,
+    Diff,
+    Export,
+    Fork,
+    GetGraphStats,
+    GetLog,
     NodeShown,
-    ProgramView,
+    OperationList,
+    Preview,
+    Previewed,
+    Rename,
+    Replay,
+    Replayed,
     Run,
     RunEnded,
     RunEvent,
+    Search,
+    SessionChanged,
+    Show,
+    Switch,
+    TextDiff,
+    Why,
+)
+from smysl_daemon.reading import Reading
+from smysl_daemon.service import Differences, ModelView, Reasons, SessionShown
+from smysl_daemon.shapes import (
+    BranchView,
+    EngineView,
+    GraphStatsView,
+    HitView,
+    ProgramView,
     SessionView,
 )
-from smysl_daemon.service import ModelView, SessionShown
-from smysl_daemon.views import engine_view, event_view, node_view, program_view, session_view
+from smysl_daemon.steering import Steering
+from smysl_daemon.unloading import UnloadingEngine
+from smysl_daemon.views import engine_view, event_view, program_view
 from smysl_engines.base import Engine, EngineError
 from smysl_engines.load import open_engine
 from smysl_engines.manifest import DIALECT_FILE, CorruptEngine, describe_file, load_manifest
 from smysl_engines.shelf import NoSuchEngine, find_engine, list_engines
-from smysl_reasoning.errors import UnknownId
+from smysl_reasoning.archive import import_session
+from smysl_reasoning.graph import Graph
+from smysl_reasoning.opening import open_runtime
 from smysl_reasoning.requests import RunRequest
 from smysl_reasoning.run import Run as ReasoningRun
-from smysl_reasoning.runtime import Runtime, open_runtime
+from smysl_reasoning.runtime import Runtime
 from smysl_reasoning.store import Store
 
 log = logging.getLogger("smysl.local")
@@ -45,13 +77,20 @@ async def open_local_service(dirs: Dirs, config: Config, progress: Progress) -> 
     """Open the database, then the engine, which is built first if it is missing, outdated or
     damaged. Raises what `wire.to_wire` knows, `BadConfig` and `EngineUnavailable`."""
     source = model_folder(config.model, models_dir())
-    store = await asyncio.to_thread(Store.open, dirs.database)
+    store = await asyncio.to_thread(open_database, dirs.database, progress)
     try:
-        directory, engine = await _open_engine(source, dirs.engines, config, progress)
+        directory, opened = await _open_engine(source, dirs.engines, config, progress)
+        engine = UnloadingEngine(
+            opened,
+            lambda: _open(directory, config),
+            idle_s=config.unload_minutes * 60,
+            tell=progress,
+        )
         try:
             runtime = open_runtime(engine, directory, store, [dirs.config / "programs"])
             service = LocalService(runtime, engine, store, dirs.engines)
-            await runtime.resume()
+            if store.problem is None:
+                await runtime.resume()
         except BaseException:
             engine.close()
             raise
@@ -78,9 +117,11 @@ async def _open_engine(
 
 
 async def _load(directory: Path, config: Config) -> Engine:
-    return await asyncio.to_thread(
-        open_engine, directory, threads=config.threads, max_batch=config.max_batch
-    )
+    return await asyncio.to_thread(_open, directory, config)
+
+
+def _open(directory: Path, config: Config) -> Engine:
+    return open_engine(directory, threads=config.threads, max_batch=config.max_batch)
 
 
 def _current_engine(source: Path, shelf: Path, name: str) -> Path | None:
@@ -127,16 +168,22 @@ async def _build(source: Path, shelf: Path, name: str, progress: Progress) -> No
 class LocalRun:
     """A run of the runtime, speaking the wire's types."""
 
-    def __init__(self, run: ReasoningRun) -> None:
+    def __init__(self, run: ReasoningRun, before: Graph | None = None) -> None:
         self._run = run
+        self._before = before
+        """What the branch showed, for a derivation."""
 
     @property
     def session(self) -> str:
         return self._run.session
 
+    @property
+    def program(self) -> str:
+        return self._run.program
+
     async def events(self) -> AsyncIterator[RunEvent | RunEnded]:
         async for event in self._run.watch():
-            yield event_view(event)
+            yield event_view(event, self._before)
 
     def cancel(self) -> None:
         self._run.cancel()
@@ -150,6 +197,8 @@ class LocalService:
         self._engine = engine
         self._store = store
         self._shelf = shelf
+        self._reading = Reading(store)
+        self._steering = Steering(runtime, store)
         info = engine.info
         self.model = ModelView(
             model=info.model,
@@ -172,6 +221,7 @@ class LocalService:
                     program=request.program,
                     context=request.context,
                     session=request.session,
+                    branch=request.branch,
                     seed=request.seed,
                     options=request.options,
                     budget_tokens=request.budget_tokens,
@@ -180,22 +230,65 @@ class LocalService:
             )
         )
 
+    async def derive(self, request: Derive) -> LocalRun:
+        return LocalRun(*await self._steering.derive(request))
+
+    async def control(self, request: Control) -> str:
+        return await self._steering.control(request)
+
+    async def change(self, request: ChangeRequest) -> Changed:
+        return await self._steering.change(request)
+
+    async def preview(self, request: Preview) -> Previewed:
+        return await self._steering.preview(request)
+
+    async def fork(self, request: Fork) -> BranchView:
+        return self._reading.branch(await self._steering.fork(request))
+
+    async def switch(self, request: Switch) -> BranchView:
+        return self._reading.branch(await self._steering.switch(request))
+
+    async def branches(self, session: str) -> tuple[BranchView, ...]:
+        return await asyncio.to_thread(self._reading.branches, session)
+
+    async def log(self, request: GetLog) -> OperationList:
+        return await asyncio.to_thread(self._reading.log, request)
+
+    async def why(self, request: Why) -> Reasons:
+        return await asyncio.to_thread(self._reading.why, request)
+
+    async def diff(self, request: Diff) -> Differences | TextDiff:
+        return await asyncio.to_thread(self._reading.diff, request)
+
+    async def search(self, request: Search) -> tuple[HitView, ...]:
+        return await asyncio.to_thread(self._reading.search, request)
+
     async def sessions(self, limit: int) -> tuple[SessionView, ...]:
-        found = await asyncio.to_thread(self._store.sessions, limit)
-        return tuple(session_view(one) for one in found)
+        return await asyncio.to_thread(self._reading.sessions, limit)
 
-    async def show(self, id: str) -> SessionShown | NodeShown:
-        return await asyncio.to_thread(self._show, id)
+    async def rename(self, request: Rename) -> SessionChanged:
+        id = await self._steering.rename(request.session, request.title)
+        return SessionChanged(session=id, title=self._store.session(id).title)
 
-    def _show(self, reference: str) -> SessionShown | NodeShown:
-        id = self._store.resolve(reference)
-        try:
-            session = self._store.session(id)
-        except UnknownId:
-            node = self._store.node(id)
-            return NodeShown(session=node.session, node=node_view(node))
-        nodes = self._store.session_nodes(id)
-        return SessionShown(session_view(session), tuple(node_view(node) for node in nodes))
+    async def delete_session(self, session: str) -> SessionChanged:
+        id, title = await self._steering.delete_session(session)
+        return SessionChanged(session=id, title=title)
+
+    async def graph_stats(self, request: GetGraphStats) -> GraphStatsView:
+        return await asyncio.to_thread(self._reading.graph_stats, request)
+
+    async def replay(self, request: Replay) -> Replayed:
+        return await self._steering.replay(request)
+
+    async def export(self, request: Export) -> bytes:
+        return await asyncio.to_thread(self._reading.export, request)
+
+    async def import_session(self, data: bytes) -> SessionChanged:
+        id = await asyncio.to_thread(import_session, self._store, data)
+        return SessionChanged(session=id, title=self._store.session(id).title)
+
+    async def show(self, request: Show) -> SessionShown | NodeShown:
+        return await asyncio.to_thread(self._reading.show, request)
 
     async def programs(self) -> tuple[ProgramView, ...]:
         return tuple(program_view(one) for one in self._runtime.programs())
@@ -231,6 +324,13 @@ class LocalService:
 
     def check(self) -> None:
         self._runtime.check()
+
+    def reconfigure(self, config: Config) -> None:
+        if isinstance(self._engine, UnloadingEngine):
+            self._engine.keep_for(config.unload_minutes * 60)
+
+    async def suspend(self) -> int:
+        return await self._runtime.suspend()
 
     async def close(self) -> None:
         await self._runtime.close()

@@ -1,4 +1,4 @@
-"""The messages between a client and the daemon, one union per direction, and the JSON people see.
+"""The messages between a client and the daemon, one union per direction.
 
 Knows neither sockets nor frames nor the reasoning package: a client pays for msgspec alone.
 Adding a message to a union makes mypy point at every `match` that must learn it.
@@ -9,98 +9,35 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from smysl_daemon.errors import Code
+from smysl_daemon.shapes import (
+    BranchView,
+    DifferenceView,
+    EngineView,
+    GraphStatsView,
+    HitView,
+    NodeView,
+    OperationView,
+    ProgramView,
+    ReasonView,
+    ReplayDifferenceView,
+    SessionView,
+    UsageView,
+    Verdict,
+    VersionView,
+)
 
-PROTOCOL = 1
-"""Raised when an older peer could misread a message; both sides compare it before anything else."""
+PROTOCOL = 2
+"""Raised when an older peer could misread a message; both sides compare it before anything else.
+2: requests name branches, which a daemon of version 1 would pass over and use the wrong one."""
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
-Verdict = Literal["verified", "unverified", "failed", "budget"]
+PositiveSeconds = Annotated[float, msgspec.Meta(gt=0)]
+Action = Literal["pause", "resume", "cancel", "finish"]
+Format = Literal["json", "markdown", "dot", "svg", "html"]
 
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all messages: frozen, keyword-only, tagged by `type` on the wire."""
-
-
-# ---------------------------------------------------------------- shared views
-
-
-class EdgeView(msgspec.Struct, frozen=True):
-    role: str
-    node: str
-
-
-class StatsView(msgspec.Struct, frozen=True, kw_only=True):
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    generated_tokens: int = 0
-    calls: int = 0
-    milliseconds: float = 0.0
-    confidence: float | None = None
-    """0..1."""
-
-
-class NodeView(msgspec.Struct, frozen=True, kw_only=True):
-    """A thought node as clients see it: the JSON shape of `smysl ask --json` and `smysl show`."""
-
-    id: str
-    kind: str
-    text: str
-    data: dict[str, Any] | None = None
-    """The node's typed data with its tag under `type`."""
-    inputs: tuple[EdgeView, ...] = ()
-    status: str = "done"
-    stats: StatsView = StatsView()
-
-
-class SessionView(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    title: str
-    created: str
-    """ISO 8601 with offset."""
-    program: str
-    nodes: int
-    answer: str | None
-    verdict: str | None
-    """None while the session's last run goes on, or when it never finished."""
-
-
-class ProgramView(msgspec.Struct, frozen=True, kw_only=True):
-    name: str
-    summary: str
-    source: str
-    """Where the program comes from: `built-in`, or a file."""
-
-
-class EngineView(msgspec.Struct, frozen=True, kw_only=True):
-    fingerprint: str
-    model: str
-    backend: str
-    precision: str
-    size_bytes: int
-    loaded: bool
-    problem: str | None = None
-    """What a verification found wrong; None when nothing is, or when nothing was looked at."""
-
-
-class UsageView(msgspec.Struct, frozen=True, kw_only=True):
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    generated_tokens: int = 0
-    calls: int = 0
-
-
-class AskResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The one object `smysl ask --json` prints."""
-
-    session: str
-    answer: str | None
-    verdict: Verdict
-    confidence: float | None
-    program: str
-    model: str
-    nodes: tuple[NodeView, ...]
-    usage: UsageView
-    seconds: float
 
 
 # ------------------------------------------------------------ client to daemon
@@ -121,24 +58,195 @@ class Run(_Message, frozen=True, tag="run"):
     context: str = ""
     session: str | None = None
     """Id, unique prefix or `@last` of a session to continue; None begins a new one."""
+    branch: str | None = None
+    """Of that session; None means its current one, here and in every other request."""
     model: str | None = None
     """Refused unless it names the loaded model; None takes whatever is loaded."""
     seed: int = 0
     options: dict[str, Any] = {}
     budget_tokens: Positive | None = None
-    budget_seconds: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    budget_seconds: PositiveSeconds | None = None
+
+
+class Derive(_Message, frozen=True, tag="derive"):
+    """Make anew what is stale. Answered as `Run` is."""
+
+    session: str = "@last"
+    branch: str | None = None
+    node: str | None = None
+    """Derive what belongs to this node's question; None means the latest question."""
+    program: str | None = None
+    """Another program than the one that derived it before."""
+    seed: int | None = None
+    """Another seed of the whole run."""
+    budget_tokens: Positive | None = None
+    budget_seconds: PositiveSeconds | None = None
 
 
 class Cancel(_Message, frozen=True, tag="cancel"):
     """Stop this connection's run. The run still ends in its `RunEnded`. Harmless without a run."""
 
 
+class Control(_Message, frozen=True, tag="control"):
+    """Steer the runs that go on in a session, whoever asked for them."""
+
+    action: Action
+    session: str = "@last"
+
+
+class Edit(_Message, frozen=True, tag="edit"):
+    """Say something else in a node's place. Ids of nodes may be shortened, here and below."""
+
+    node: str
+    text: str
+    branch: str | None = None
+
+
+class Inject(_Message, frozen=True, tag="inject"):
+    """Put a note at a node: everything derived from the node sees it."""
+
+    node: str
+    text: str
+    branch: str | None = None
+
+
+class Delete(_Message, frozen=True, tag="delete"):
+    """Take a node out of a branch."""
+
+    node: str
+    branch: str | None = None
+
+
+class Pin(_Message, frozen=True, tag="pin"):
+    """Hold a node as it is, or let it go."""
+
+    node: str
+    on: bool
+    branch: str | None = None
+
+
+class Retry(_Message, frozen=True, tag="retry"):
+    """Mark a node to be made in another way; what is None stays as the program has it."""
+
+    node: str
+    seed: int | None = None
+    temperature: float | None = None
+    adapter: str | None = None
+    branch: str | None = None
+
+
+class Merge(_Message, frozen=True, tag="merge"):
+    """Take a node as another branch shows it."""
+
+    node: str
+    source: str
+    branch: str | None = None
+
+
+class Undo(_Message, frozen=True, tag="undo"):
+    session: str = "@last"
+    branch: str | None = None
+
+
+class Redo(_Message, frozen=True, tag="redo"):
+    session: str = "@last"
+    branch: str | None = None
+
+
+class Preview(_Message, frozen=True, tag="preview"):
+    """What a `Derive` would cost, now or after an edit that is not made."""
+
+    session: str = "@last"
+    branch: str | None = None
+    edit: Edit | None = None
+    """Its session and branch count, if there is one."""
+
+
+class Fork(_Message, frozen=True, tag="fork"):
+    """Begin a branch at a node and make it the current one."""
+
+    node: str
+    name: str
+    branch: str | None = None
+
+
+class Switch(_Message, frozen=True, tag="switch"):
+    """Make a branch the current one."""
+
+    name: str
+    session: str = "@last"
+
+
+class ListBranches(_Message, frozen=True, tag="list_branches"):
+    session: str = "@last"
+
+
+class GetLog(_Message, frozen=True, tag="get_log"):
+    session: str = "@last"
+    branch: str | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+
+
+class Why(_Message, frozen=True, tag="why"):
+    node: str
+    branch: str | None = None
+
+
+class Diff(_Message, frozen=True, tag="diff"):
+    """Compare two branches of a session or, where these name none, two nodes."""
+
+    a: str
+    b: str
+    session: str = "@last"
+
+
+class Search(_Message, frozen=True, tag="search"):
+    text: str
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20
+
+
 class ListSessions(_Message, frozen=True, tag="list_sessions"):
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20
 
 
+class Rename(_Message, frozen=True, tag="rename"):
+    title: str
+    session: str = "@last"
+
+
+class DeleteSession(_Message, frozen=True, tag="delete_session"):
+    session: str
+
+
+class GetGraphStats(_Message, frozen=True, tag="get_graph_stats"):
+    session: str = "@last"
+    branch: str | None = None
+
+
+class Replay(_Message, frozen=True, tag="replay"):
+    """Make every node again in the way it was made, compare, and write nothing."""
+
+    session: str = "@last"
+    branch: str | None = None
+
+
+class Export(_Message, frozen=True, tag="export"):
+    session: str = "@last"
+    branch: str | None = None
+    """Of no meaning for `json`, which holds every branch."""
+    format: Format = "json"
+
+
+class Import(_Message, frozen=True, tag="import"):
+    """A part of what `Export` gave as `json`; parts follow until `more` is false."""
+
+    data: bytes
+    more: bool
+
+
 class Show(_Message, frozen=True, tag="show"):
     id: str = "@last"
+    branch: str | None = None
 
 
 class ListPrograms(_Message, frozen=True, tag="list_programs"):
@@ -158,8 +266,35 @@ class Stop(_Message, frozen=True, tag="stop"):
     """Shut down as SIGTERM does: running work may finish within the drain deadline."""
 
 
+ChangeRequest = Edit | Inject | Delete | Pin | Retry | Merge | Undo | Redo
+"""Answered by `Changed`."""
 ClientMessage = (
-    Hello | Run | Cancel | ListSessions | Show | ListPrograms | ListEngines | GetStatus | Stop
+    Hello
+    | Run
+    | Derive
+    | Cancel
+    | Control
+    | ChangeRequest
+    | Preview
+    | Fork
+    | Switch
+    | ListBranches
+    | GetLog
+    | Why
+    | Diff
+    | Search
+    | ListSessions
+    | Rename
+    | DeleteSession
+    | GetGraphStats
+    | Replay
+    | Export
+    | Import
+    | Show
+    | ListPrograms
+    | ListEngines
+    | GetStatus
+    | Stop
 )
 
 
@@ -216,8 +351,127 @@ class RunEnded(_Message, frozen=True, tag="run_ended"):
     seconds: float = 0.0
 
 
+class Controlled(_Message, frozen=True, tag="controlled"):
+    """What was asked of the session's runs is under way."""
+
+    session: str
+    action: Action
+
+
+class Changed(_Message, frozen=True, tag="changed"):
+    """A branch has a new operation, or is at another one."""
+
+    session: str
+    branch: str
+    op: int | None
+    """The operation the branch is at now."""
+    label: str
+    """Of the operation that was made, undone or done again: `edit k3f9...: 48 / 2`."""
+    node: str
+    """The node it was about: the note, for an injection; empty where it was about several."""
+    stale: tuple[str, ...]
+    """Everything in the branch that is stale now, inputs first."""
+
+
+class Previewed(_Message, frozen=True, tag="previewed"):
+    session: str
+    branch: str
+    stale: tuple[str, ...]
+    """Nodes to derive, inputs first."""
+    reused: tuple[str, ...]
+    """Of these, nodes that were made before in the same way and cost nothing."""
+    kept: int
+    """Nodes that stay as they are."""
+    calls: int
+    expected_tokens: int
+    expected_seconds: float
+
+
+class BranchList(_Message, frozen=True, tag="branch_list"):
+    branches: tuple[BranchView, ...]
+
+
+class BranchChosen(_Message, frozen=True, tag="branch_chosen"):
+    """The branch that commands without a branch mean from now on."""
+
+    branch: BranchView
+
+
+class OperationList(_Message, frozen=True, tag="operation_list"):
+    session: str
+    branch: str
+    operations: tuple[OperationView, ...]
+    """Newest first."""
+
+
+class WhyPart(_Message, frozen=True, tag="why_part"):
+    """Some of the reasons, inputs first; parts follow until `more` is false."""
+
+    session: str
+    branch: str
+    reasons: tuple[ReasonView, ...]
+    more: bool
+
+
+class DiffPart(_Message, frozen=True, tag="diff_part"):
+    """Some of the differences of two branches; parts follow until `more` is false."""
+
+    session: str
+    differences: tuple[DifferenceView, ...]
+    more: bool
+
+
+class TextDiff(_Message, frozen=True, tag="text_diff"):
+    """How the text of one node becomes that of another."""
+
+    a: NodeView
+    b: NodeView
+    words: tuple[tuple[Literal["=", "-", "+"], str], ...]
+
+
+class HitList(_Message, frozen=True, tag="hit_list"):
+    hits: tuple[HitView, ...]
+    """Best first."""
+
+
 class SessionList(_Message, frozen=True, tag="session_list"):
     sessions: tuple[SessionView, ...]
+
+
+class SessionChanged(_Message, frozen=True, tag="session_changed"):
+    """A session was renamed, deleted or imported."""
+
+    session: str
+    title: str
+
+
+class GraphStats(_Message, frozen=True, tag="graph_stats"):
+    stats: GraphStatsView
+
+
+class Replayed(_Message, frozen=True, tag="replayed"):
+    session: str
+    branch: str
+    same: int
+    """Nodes that came out with the same value."""
+    held: int
+    """Nodes that a person holds, taken as they are."""
+    different: tuple[ReplayDifferenceView, ...]
+    engines_were: tuple[str, ...]
+    """Fingerprints of the engines that made the nodes."""
+    engine_now: str
+
+
+class ExportPart(_Message, frozen=True, tag="export_part"):
+    data: bytes
+    more: bool
+
+
+class ImportTaken(_Message, frozen=True, tag="import_taken"):
+    """A part of an import was taken; send the next."""
+
+    size: int
+    """Bytes so far."""
 
 
 class SessionPart(_Message, frozen=True, tag="session_part"):
@@ -229,8 +483,13 @@ class SessionPart(_Message, frozen=True, tag="session_part"):
 
 
 class NodeShown(_Message, frozen=True, tag="node_shown"):
+    """A node as a branch shows it, or in its latest version when the branch does not show it."""
+
     session: str
     node: NodeView
+    branch: str = "main"
+    versions: tuple[VersionView, ...] = ()
+    """Oldest first; long texts are cut."""
 
 
 class ProgramList(_Message, frozen=True, tag="program_list"):
@@ -270,7 +529,22 @@ DaemonMessage = (
     | Accepted
     | RunEvent
     | RunEnded
+    | Controlled
+    | Changed
+    | Previewed
+    | BranchList
+    | BranchChosen
+    | OperationList
+    | WhyPart
+    | DiffPart
+    | TextDiff
+    | HitList
     | SessionList
+    | SessionChanged
+    | GraphStats
+    | Replayed
+    | ExportPart
+    | ImportTaken
     | SessionPart
     | NodeShown
     | ProgramList

@@ -4,17 +4,20 @@ Knows sockets and connections; never what a request means.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
 import struct
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from smysl_daemon.connection import Connection, House
 from smysl_daemon.errors import DaemonError, Stopping, StrangeUser, TooManyClients
 from smysl_daemon.framing import client_messages
+from smysl_daemon.managed import Managed
 from smysl_daemon.protocol import DaemonStatus
 from smysl_daemon.service import Service
 from smysl_daemon.version import VERSION
@@ -24,6 +27,9 @@ log = logging.getLogger("smysl.server")
 _UCRED = struct.Struct("3i")
 FLUSH_LIMIT_S = 2.0
 """How long clients may take their last replies when the daemon stops."""
+Accept = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+SUSPEND_LIMIT_S = 5.0
+"""How long runs may take to be put away at the end of the drain, before they are cancelled."""
 
 
 def peer_uid(connection: socket.socket) -> int:
@@ -47,10 +53,13 @@ class Server:
         max_clients: int = 64,
         drain_s: float = 10.0,
         idle_s: float = 0.0,
+        owns_path: bool = True,
         peer_uid: Callable[[socket.socket], int] = peer_uid,
     ) -> None:
+        """`owns_path`: the socket's file goes with the server; a supervisor keeps its own."""
         self._data = data
         self._path = path
+        self._owns_path = owns_path
         self._max_clients = max_clients
         self._drain_s = drain_s
         self._idle_s = idle_s
@@ -69,20 +78,52 @@ class Server:
             self._hurry.set()
         self._house.stopping.set()
 
-    async def serve(self, listener: socket.socket, ready: Callable[[], None]) -> None:
-        """Accept until a stop, then drain, answer, and close every connection."""
-        server = await asyncio.start_unix_server(self._accept, sock=listener)
+    def reconfigure(self, *, max_clients: int, drain_s: float, idle_s: float) -> None:
+        """Change limits while serving; who is connected stays."""
+        self._max_clients = max_clients
+        self._drain_s = drain_s
+        self._idle_s = idle_s
+
+    async def serve(
+        self,
+        listener: socket.socket,
+        ready: Callable[[], None],
+        stopping: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Accept until a stop, then drain, answer, and close every connection. `stopping` is called
+        once, at the beginning of the end."""
+        server = await _listen(self._accept, listener)
         idle = asyncio.create_task(self._watch_idleness(), name="idle")
         try:
             ready()
             await self._house.stopping.wait()
+            stopping()
         finally:
             idle.cancel()
             server.close()
-            self._path.unlink(missing_ok=True)
-            await self._house.drain(self._drain_s, self._hurry)
+            if self._owns_path:
+                self._path.unlink(missing_ok=True)
+            await self._drain()
             await self._close_clients()
         self._house.check()
+
+    async def _drain(self) -> None:
+        """Let runs end; put away what is left at the deadline, so that the next daemon goes on with
+        it, or cancel it where the service cannot do that."""
+        service = self._service
+        if not isinstance(service, Managed):
+            await self._house.drain(self._drain_s, self._hurry)
+            return
+        deadline = asyncio.create_task(self._suspend_at_deadline(service), name="deadline")
+        await self._house.drain(self._drain_s + SUSPEND_LIMIT_S, self._hurry)
+        deadline.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await deadline
+
+    async def _suspend_at_deadline(self, service: Managed) -> None:
+        await asyncio.sleep(self._drain_s)
+        if count := await service.suspend():
+            log.info("%d runs put away; the next daemon goes on with them", count)
 
     def status(self) -> DaemonStatus:
         model = self._service.model
@@ -158,6 +199,7 @@ class Server:
     async def _watch_idleness(self) -> None:
         """Check the books while nothing happens, and leave when nobody came for long."""
         while True:
+            # read anew each time: the limit may be changed in between
             await asyncio.sleep(min(60.0, self._idle_s) if self._idle_s else 60.0)
             if self._clients or self._house.runs:
                 continue
@@ -165,6 +207,13 @@ class Server:
             if self._idle_s and time.monotonic() - self._last_use >= self._idle_s:
                 log.info("idle for %g s: stopping", self._idle_s)
                 self.stop()
+
+
+async def _listen(accept: Accept, listener: socket.socket) -> asyncio.Server:
+    if sys.version_info >= (3, 13):
+        # whose the file is, and so who removes it, is decided above
+        return await asyncio.start_unix_server(accept, sock=listener, cleanup_socket=False)
+    return await asyncio.start_unix_server(accept, sock=listener)
 
 
 def resident_bytes() -> int:

@@ -10,22 +10,65 @@ from typing import Protocol
 import msgspec
 
 from smysl_daemon.protocol import (
-    EngineView,
+    Changed,
+    ChangeRequest,
+    Control,
+    Derive,
+    Diff,
+    Export,
+    Fork,
+    GetGraphStats,
+    GetLog,
     NodeShown,
-    NodeView,
-    ProgramView,
+    OperationList,
+    Preview,
+    Previewed,
+    Rename,
+    Replay,
+    Replayed,
     Run,
     RunEnded,
     RunEvent,
+    Search,
+    SessionChanged,
+    Show,
+    Switch,
+    TextDiff,
+    Why,
+)
+from smysl_daemon.shapes import (
+    BranchView,
+    DifferenceView,
+    EngineView,
+    GraphStatsView,
+    HitView,
+    NodeView,
+    ProgramView,
+    ReasonView,
     SessionView,
 )
 
 
 class SessionShown(msgspec.Struct, frozen=True):
-    """A session and all its nodes, in order of creation."""
+    """A session and all nodes of one of its branches, in order of creation."""
 
     session: SessionView
     nodes: tuple[NodeView, ...]
+
+
+class Reasons(msgspec.Struct, frozen=True):
+    """What a node rests on, inputs first."""
+
+    session: str
+    branch: str
+    reasons: tuple[ReasonView, ...]
+
+
+class Differences(msgspec.Struct, frozen=True):
+    """How two branches of a session differ."""
+
+    session: str
+    differences: tuple[DifferenceView, ...]
 
 
 class ModelView(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +85,9 @@ class RunHandle(Protocol):
 
     @property
     def session(self) -> str: ...
+
+    @property
+    def program(self) -> str: ...
 
     def events(self) -> AsyncIterator[RunEvent | RunEnded]:
         """Node events, then exactly one `RunEnded`. A failure raises instead of it."""
@@ -64,11 +110,55 @@ class Service(Protocol):
         """Begin a run; its question is durable on return. Nothing is written when it raises."""
         ...
 
+    async def derive(self, request: Derive) -> RunHandle:
+        """Begin a run that makes anew what is stale. Raises `NothingStale`."""
+        ...
+
+    async def control(self, request: Control) -> str:
+        """Steer the runs of a session; its id."""
+        ...
+
+    async def change(self, request: ChangeRequest) -> Changed:
+        """Change what a branch shows; durable on return."""
+        ...
+
+    async def preview(self, request: Preview) -> Previewed: ...
+
+    async def fork(self, request: Fork) -> BranchView: ...
+
+    async def switch(self, request: Switch) -> BranchView: ...
+
+    async def branches(self, session: str) -> tuple[BranchView, ...]:
+        """In the order in which they were made."""
+        ...
+
+    async def log(self, request: GetLog) -> OperationList: ...
+
+    async def why(self, request: Why) -> Reasons: ...
+
+    async def diff(self, request: Diff) -> Differences | TextDiff: ...
+
+    async def search(self, request: Search) -> tuple[HitView, ...]: ...
+
     async def sessions(self, limit: int) -> tuple[SessionView, ...]:
         """Newest first."""
         ...
 
-    async def show(self, id: str) -> SessionShown | NodeShown: ...
+    async def rename(self, request: Rename) -> SessionChanged: ...
+
+    async def delete_session(self, session: str) -> SessionChanged:
+        """For good, with every branch. Refused while something runs in it."""
+        ...
+
+    async def graph_stats(self, request: GetGraphStats) -> GraphStatsView: ...
+
+    async def replay(self, request: Replay) -> Replayed: ...
+
+    async def export(self, request: Export) -> bytes: ...
+
+    async def import_session(self, data: bytes) -> SessionChanged: ...
+
+    async def show(self, request: Show) -> SessionShown | NodeShown: ...
 
     async def programs(self) -> tuple[ProgramView, ...]: ...
 

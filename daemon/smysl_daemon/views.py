@@ -3,32 +3,43 @@
 Pure: values of `smysl_reasoning` in, wire types out.
 """
 
-from typing import assert_never
+from collections.abc import Container
+from typing import Any, Literal, assert_never
 
 import msgspec
 
 from smysl_daemon.protocol import (
-    EdgeView,
-    EngineView,
     NodeDelta,
     NodeFinished,
     NodeStarted,
-    NodeView,
-    ProgramView,
     RunEnded,
     RunEvent,
+)
+from smysl_daemon.shapes import (
+    BranchView,
+    DifferenceView,
+    EdgeView,
+    EngineView,
+    GraphStatsView,
+    NodeView,
+    OperationView,
+    ProgramView,
+    RecipeView,
     SessionView,
     StatsView,
     UsageView,
 )
 from smysl_engines.manifest import Manifest
 from smysl_reasoning import events
+from smysl_reasoning.graph import Difference, Graph, Placed
+from smysl_reasoning.history import Branch, Op
 from smysl_reasoning.library import ProgramInfo
-from smysl_reasoning.nodes import Node
-from smysl_reasoning.store import SessionSummary
+from smysl_reasoning.nodes import Node, Recipe
+from smysl_reasoning.store import RunRecord, SessionSummary
 
 
 def node_view(node: Node) -> NodeView:
+    """A node by itself, as in the events of a run."""
     return NodeView(
         id=node.id,
         kind=node.kind,
@@ -40,8 +51,99 @@ def node_view(node: Node) -> NodeView:
     )
 
 
-def session_view(summary: SessionSummary) -> SessionView:
-    return msgspec.convert(summary, SessionView, from_attributes=True)
+def placed_view(placed: Placed, stale: Container[str]) -> NodeView:
+    """A node as a branch shows it, with what depends on the branch."""
+    return msgspec.structs.replace(
+        node_view(placed.node),
+        revision=placed.revision,
+        stale=placed.node.id in stale,
+        hold=placed.hold,
+        place=placed.place,
+        recipe=None if placed.node.recipe is None else recipe_view(placed.node.recipe),
+    )
+
+
+def recipe_view(recipe: Recipe) -> RecipeView:
+    return RecipeView(
+        module=recipe.module,
+        engine=recipe.engine,
+        adapter=recipe.adapter,
+        sampling=_sampling(recipe.sampling),
+    )
+
+
+def _sampling(json: str) -> dict[str, Any]:
+    """What the recipe says of sampling; nothing where it was made without."""
+    try:
+        found = msgspec.json.decode(json or "{}")
+    except msgspec.DecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def graph_views(graph: Graph) -> tuple[NodeView, ...]:
+    """Every node of a branch in order of writing."""
+    stale = frozenset(graph.stale())
+    return tuple(placed_view(graph.placed(id), stale) for id in graph)
+
+
+def difference_view(difference: Difference, a: Graph, b: Graph) -> DifferenceView:
+    return DifferenceView(
+        node=difference.node,
+        kind=difference.kind,
+        what=difference.what,
+        a=None if difference.a is None else placed_view(difference.a, a.stale()),
+        b=None if difference.b is None else placed_view(difference.b, b.stale()),
+    )
+
+
+def branch_view(branch: Branch, graph: Graph, last: str) -> BranchView:
+    return BranchView(
+        session=branch.session,
+        name=branch.name,
+        current=branch.current,
+        at=branch.at,
+        created=branch.created,
+        nodes=len(graph),
+        stale=len(graph.stale()),
+        last=last,
+    )
+
+
+def operation_view(op: Op) -> OperationView:
+    return OperationView(id=op.id, kind=op.kind, label=op.label, run=op.run, created=op.created)
+
+
+def stats_view(session: str, branch: str, graph: Graph) -> GraphStatsView:
+    return msgspec.convert(
+        {"session": session, "branch": branch} | msgspec.to_builtins(graph.stats()),
+        GraphStatsView,
+    )
+
+
+def session_view(
+    summary: SessionSummary, branch: str | None = None, last: RunRecord | None = None
+) -> SessionView:
+    """A session as its current branch has it, or, with `branch`, as that one with its `last` run."""
+    view = msgspec.convert(summary, SessionView, from_attributes=True)
+    if branch is None:
+        return view
+    end = last.finished if last else None
+    return msgspec.structs.replace(
+        view,
+        branch=branch,
+        program=last.program if last else "",
+        answer=end.answer if end else None,
+        verdict=end.verdict if end else None,
+        message=end.message if end else "",
+        state=_state(last),
+    )
+
+
+def _state(run: RunRecord | None) -> Literal["running", "paused", "ended"]:
+    if run is None or run.finished is not None:
+        return "ended"
+    return "paused" if run.paused else "running"
 
 
 def program_view(info: ProgramInfo) -> ProgramView:
@@ -60,14 +162,20 @@ def engine_view(manifest: Manifest, *, loaded: bool, problem: str | None) -> Eng
     )
 
 
-def event_view(event: events.Event) -> RunEvent | RunEnded:
+def event_view(event: events.Event, before: Graph | None = None) -> RunEvent | RunEnded:
+    """`before` is what the branch showed before a derivation, whose nodes are marked as kept or
+    not."""
     match event:
         case events.NodeStarted(node):
             return NodeStarted(node=node_view(node))
         case events.NodeDelta(node, text):
             return NodeDelta(node=node, text=text)
         case events.NodeFinished(node):
-            return NodeFinished(node=node_view(node))
+            view = node_view(node)
+            if before is not None:
+                kept = node.id in before and before.node(node.id) == node
+                view = msgspec.structs.replace(view, kept=kept)
+            return NodeFinished(node=view)
         case events.RunFinished():
             return RunEnded(
                 session=event.session,

@@ -7,7 +7,11 @@ from smysl_daemon.protocol import ErrorReply
 from smysl_engines.base import EngineError
 from smysl_reasoning.errors import (
     AmbiguousId,
+    BadArchive,
     BadRequest,
+    Conflict,
+    NothingToRedo,
+    NothingToUndo,
     ProgramError,
     RuntimeClosed,
     StoreError,
@@ -34,12 +38,16 @@ def _code(error: Exception) -> Code | None:
     match error:
         case DaemonError(code=code):
             return code
-        case BadRequest() | ProgramError():
+        case BadRequest() | ProgramError() | BadArchive():
             return Code.BAD_REQUEST
         case UnknownId():
             return Code.NOT_FOUND
         case AmbiguousId():
             return Code.AMBIGUOUS
+        case Conflict():
+            return Code.CONFLICT
+        case NothingToUndo() | NothingToRedo():
+            return Code.NOTHING_TO_DO
         case StoreError():
             return Code.STORAGE
         case RuntimeClosed():

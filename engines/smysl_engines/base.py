@@ -50,6 +50,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One generation request."""
 
     prompt: tuple[int, ...]
+    position: int = 0
+    """How many tokens of this output the prompt already ends with: a sampled output that was cut off
+    goes on with the random numbers that it would have drawn."""
     sampling: Sampling = Sampling()
     constraint: Constraint | None = None
     logprobs: bool = False

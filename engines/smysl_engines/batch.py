@@ -246,7 +246,7 @@ class Batch:
         if job.sampler.plain_greedy and logits[likeliest] - logits[likeliest] == 0:
             token = likeliest
         else:
-            token = job.sampler.choose(logits, job.generated)
+            token = job.sampler.choose(logits, job.call.position + job.generated)
         job.generated += 1
         job.feed.append(token)
         job.undelivered.append(token)

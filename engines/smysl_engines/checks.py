@@ -24,6 +24,11 @@ def check_call(call: Call, info: EngineInfo) -> None:
     check_tokens("prompt", call.prompt, info.vocabulary)
     if not call.prompt:
         raise BadCall("the prompt is empty; give at least one token")
+    if not 0 <= call.position < len(call.prompt):
+        raise BadCall(
+            f"position is {call.position}; it counts output tokens at the prompt's end, which has "
+            f"{len(call.prompt)} tokens"
+        )
     if call.adapter is not None and call.adapter not in info.adapters:
         known = ", ".join(info.adapters) or "none"
         raise BadCall(f"engine {info.model!r} has no adapter {call.adapter!r}; it has: {known}")

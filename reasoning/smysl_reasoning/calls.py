@@ -4,6 +4,7 @@ Knows the `Engine` protocol and token ids; never a node, a store or a dialect's 
 """
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -22,6 +23,10 @@ class BudgetSpent(ReasoningError):
     """The run has generated as many tokens as it may."""
 
 
+class WouldCall(ReasoningError):
+    """A call that a walk without an engine (a preview) may not make."""
+
+
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """What a run's calls cost so far, in tokens and calls."""
 
@@ -38,6 +43,7 @@ class Line(NamedTuple):
     complete: bool
     """It ends in the end token, within the limit."""
     logprobs: tuple[float, ...]
+    """NaN for a token of which only the id was kept."""
     calls: int
     """1 where this line began a call, 0 where it went on with the one before."""
     prompt_tokens: int
@@ -56,16 +62,24 @@ class Chosen(NamedTuple):
 class Calls:
     """The calls of one run. Each ends in exactly one finish or error, read or not."""
 
-    def __init__(self, engine: Engine, budget_tokens: int | None = None) -> None:
+    def __init__(
+        self, engine: Engine, budget_tokens: int | None = None, *, allowed: bool = True
+    ) -> None:
+        """Without `allowed` every call raises `WouldCall`."""
         self._engine = engine
         self._budget_tokens = budget_tokens
+        self._allowed = allowed
+        self._going = asyncio.Event()
+        self._going.set()
         self._open: set[_Reading] = set()
         self._submitted = 0
         self._ended = 0
         self.usage = Usage()
 
     def submit(self, call: Call) -> "_Reading":
-        """Raises `EngineError` for a call that cannot run, and `BudgetSpent`."""
+        """Raises `EngineError` for a call that cannot run, `BudgetSpent` and `WouldCall`."""
+        if not self._allowed:
+            raise WouldCall("a preview makes no calls")
         if self._budget_tokens is not None and self.usage.generated_tokens >= self._budget_tokens:
             raise BudgetSpent(f"the budget of {self._budget_tokens} tokens is spent")
         reading = _Reading(self, self._engine.submit(call))
@@ -77,13 +91,17 @@ class Calls:
     async def choose(self, prompt: Sequence[int], options: tuple[tuple[int, ...], ...]) -> Chosen:
         """The probability of each option after `prompt`. Raises `EngineError`."""
         started = time.perf_counter()
-        reading = self.submit(Call(prompt=tuple(prompt), constraint=Choice(options)))
-        try:
-            finish = await reading.finish()
-        finally:
-            reading.close()
-        if finish.choice is None:
-            raise EngineError(f"the call ended ({finish.reason}) before it chose")
+        while True:
+            await self.going()
+            reading = self.submit(Call(prompt=tuple(prompt), constraint=Choice(options)))
+            try:
+                finish = await reading.finish()
+            finally:
+                reading.close()
+            if finish.choice is not None:
+                break
+            if not reading.interrupted:
+                raise EngineError(f"the call ended ({finish.reason}) before it chose")
         return Chosen(finish, len(prompt), _since(started))
 
     def add(
@@ -112,6 +130,24 @@ class Calls:
         self._ended += 1
         if finish is not None:
             self.add(cached_tokens=finish.cached_tokens)
+
+    @property
+    def paused(self) -> bool:
+        return not self._going.is_set()
+
+    async def going(self) -> None:
+        """Wait while the calls are paused."""
+        await self._going.wait()
+
+    def pause(self) -> None:
+        """Free every open call's slot; what was being read goes on from there after `unpause`."""
+        self._going.clear()
+        for reading in self._open:
+            reading.interrupted = True
+        self.cancel()
+
+    def unpause(self) -> None:
+        self._going.set()
 
     def cancel(self) -> None:
         """Free every open call's slot. Returns at once; see `settle`."""
@@ -143,6 +179,8 @@ class _Reading:
         self._finish: Finish | None = None
         self._error: EngineError | None = None
         self._over = False
+        self.interrupted = False
+        """It was cut off by a pause: what it would still have said is to be asked for again."""
         self._waiter: asyncio.Future[None] | None = None
         self.pump = asyncio.create_task(self._read())
 
@@ -213,7 +251,14 @@ class Lines:
     """
 
     def __init__(
-        self, calls: Calls, sampling: Sampling, *, end: int, context: int, line_tokens: int
+        self,
+        calls: Calls,
+        sampling: Sampling,
+        *,
+        end: int,
+        context: int,
+        line_tokens: int,
+        adapter: str | None = None,
     ) -> None:
         """`end` is the token that ends a line; `sampling.max_tokens` bounds all lines of a call
         together."""
@@ -222,43 +267,61 @@ class Lines:
         self._end = end
         self._context = context
         self._line_tokens = line_tokens
+        self._adapter = adapter
+        self._known: deque[int] = deque()
+        self._position = 0
+        """Tokens that the present call's output has given, over its interruptions."""
+        self._paused = 0.0
+        """Seconds of the present line that a pause took."""
         self._reading: _Reading | None = None
         self._said: list[int] = []
 
+    def resume(self, known: Sequence[int]) -> None:
+        """What had been read before a crash, line after line with what lies between: it is not asked
+        for again. Does nothing once a line was read."""
+        if not self._said:
+            self._known = deque(known)
+
     async def line(
-        self, prompt: Sequence[int], on_token: Callable[[int], None] | None = None
+        self,
+        prompt: Sequence[int],
+        on_token: Callable[[int], None] | None = None,
+        on_passed: Callable[[int], None] | None = None,
     ) -> Line:
-        """The line that follows `prompt`. Raises `EngineError` or `BudgetSpent`."""
-        started = time.perf_counter()
-        goes_on = await self._follow(prompt)
-        token = await self._reading.next() if goes_on and self._reading else None
+        """The line that follows `prompt`. `on_token` takes its tokens as they come, `on_passed` those
+        that were read since the line before on the way to it. Raises `EngineError`, `BudgetSpent` or `WouldCall`."""
+        started, self._paused = time.perf_counter(), 0.0
+        goes_on = await self._follow(prompt, on_passed)
+        token = await self._next() if goes_on else None
+        begun = 0
         if token is None:
             goes_on = False
-            token = await self._begin(prompt).next()
-        reading = self._reading
-        assert reading is not None
+            self.close()
+            self._said, self._position = list(prompt), 0
+            begun = self._calls.usage.calls
+            token = await self._next()
         ids: list[int] = []
         logprobs: list[float] = []
         while token is not None:
             ids.append(token[0])
             logprobs.append(token[1])
-            self._said.append(token[0])
             if on_token is not None:
                 on_token(token[0])
             if token[0] == self._end or len(ids) == self._line_tokens:
                 break
-            token = await reading.next()
+            token = await self._next()
         cached = 0
-        if self._end in self._sampling.stop or token is None:
-            cached = (await reading.finish()).cached_tokens
+        if self._reading is not None and (self._end in self._sampling.stop or token is None):
+            cached = (await self._reading.finish()).cached_tokens
+        called = not goes_on and self._calls.usage.calls > begun
         return Line(
             ids=tuple(ids),
             complete=bool(ids) and ids[-1] == self._end,
             logprobs=tuple(logprobs),
-            calls=0 if goes_on else 1,
-            prompt_tokens=0 if goes_on else len(prompt),
-            cached_tokens=0 if goes_on else cached,
-            milliseconds=_since(started),
+            calls=int(called),
+            prompt_tokens=len(prompt) if called else 0,
+            cached_tokens=cached if called else 0,
+            milliseconds=_since(started) - 1000 * self._paused,
         )
 
     def close(self) -> None:
@@ -267,27 +330,56 @@ class Lines:
             self._reading.close()
             self._reading = None
 
-    async def _follow(self, prompt: Sequence[int]) -> bool:
+    async def _follow(self, prompt: Sequence[int], on_passed: Callable[[int], None] | None) -> bool:
         """Read on through what `prompt` adds; False when the call says something else, or has
         ended."""
-        if self._reading is None or list(prompt[: len(self._said)]) != self._said:
+        if not self._said or list(prompt[: len(self._said)]) != self._said:
             return False
         for expected in prompt[len(self._said) :]:
-            token = await self._reading.next()
+            token = await self._next()
+            if token is not None and on_passed is not None:
+                on_passed(token[0])
             if token is None or token[0] != expected:
                 return False
-            self._said.append(expected)
         return True
 
-    def _begin(self, prompt: Sequence[int]) -> _Reading:
-        self.close()
-        room = max(1, min(self._sampling.max_tokens, self._context - len(prompt)))
+    async def _next(self) -> tuple[int, float] | None:
+        """The next token of the present call, which begins here, or begins again after a pause."""
+        if self._known:
+            token: tuple[int, float] | None = (self._known.popleft(), math.nan)
+        else:
+            token = None
+            while token is None:
+                if self._reading is None:
+                    if self._position >= self._sampling.max_tokens:
+                        return None
+                    paused = time.perf_counter()
+                    await self._calls.going()
+                    self._paused += time.perf_counter() - paused
+                    self._reading = self._submit()
+                token = await self._reading.next()
+                if token is None and not self._reading.interrupted:
+                    return None
+                if token is None:
+                    self._reading = None
+        assert token is not None
+        self._said.append(token[0])
+        self._position += 1
+        return token
+
+    def _submit(self) -> _Reading:
+        left = self._sampling.max_tokens - self._position
+        room = max(1, min(left, self._context - len(self._said)))
         sampling = msgspec.structs.replace(self._sampling, max_tokens=room)
-        self._reading = self._calls.submit(
-            Call(prompt=tuple(prompt), sampling=sampling, logprobs=True)
+        return self._calls.submit(
+            Call(
+                prompt=tuple(self._said),
+                position=self._position,
+                sampling=sampling,
+                adapter=self._adapter,
+                logprobs=True,
+            )
         )
-        self._said = list(prompt)
-        return self._reading
 
 
 def _since(started: float) -> float:

@@ -6,7 +6,7 @@ Our own evaluator over `ast` (no `eval`): rationals, clock times and durations. 
 import ast
 import math
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Literal
 
@@ -42,6 +42,10 @@ class Value(msgspec.Struct, frozen=True):
         return f"{hours:02}:{minutes:02}" + (f":{rest:02}" if rest else "")
 
 
+Slots = Sequence[Value] | Mapping[int, Value]
+"""Values by slot number."""
+
+
 def number_text(amount: Fraction) -> str:
     """Shortest exact decimal, or `numerator/denominator` where no finite decimal exists."""
     if amount.denominator == 1:
@@ -61,6 +65,22 @@ def number_text(amount: Fraction) -> str:
     return ("-" if amount < 0 else "") + digits[:-places] + "." + digits[-places:]
 
 
+def parse_value(text: str, unit: Unit = "number") -> Value:
+    """Inverse of `str(value)`. A text like `09:05` is of `unit`, or a clock time when that is a plain number.
+    Raises `ComputeError` for what is no value."""
+    plain = text.strip()
+    try:
+        if ":" not in plain:
+            return Value(Fraction(plain.removesuffix(" s").replace(",", "")), unit)
+        hours, minutes, seconds = (int(part) for part in f"{plain}:0".split(":")[:3])
+    except (ValueError, ZeroDivisionError):
+        raise ComputeError(
+            f"{text!r} is no value; write a number, a fraction like 2/3 or a time like 09:05"
+        ) from None
+    total = Fraction(hours * 3600 + minutes * 60 + seconds)
+    return Value(total, "clock" if unit == "number" else unit)
+
+
 def number(amount: int | Fraction) -> Value:
     """A plain number."""
     return Value(Fraction(amount))
@@ -76,7 +96,7 @@ BINARY: dict[type[ast.operator], tuple[str, Callable[[Fraction, Fraction], Fract
 }
 
 
-def evaluate(expression: str, slots: Sequence[Value]) -> Value:
+def evaluate(expression: str, slots: Slots) -> Value:
     """The exact value of `expression`, in which `n0`, `n1` ... name `slots` and decimal literals are allowed.
 
     Operators + - * / // %, parentheses, and the functions in `FUNCTIONS`.
@@ -105,7 +125,7 @@ def _bounded(value: Value) -> Value:
     return value
 
 
-def _value(node: ast.expr, slots: Sequence[Value]) -> Value:
+def _value(node: ast.expr, slots: Slots) -> Value:
     match node:
         case ast.Constant(value=bool()):
             raise ComputeError("a step works on numbers, not on truth values")
@@ -125,9 +145,12 @@ def _value(node: ast.expr, slots: Sequence[Value]) -> Value:
     raise ComputeError(f"{ast.unparse(node)!r} is not allowed in a step")
 
 
-def _slot(name: str, slots: Sequence[Value]) -> Value:
-    if name[:1] == "n" and name[1:].isdigit() and int(name[1:]) < len(slots):
-        return slots[int(name[1:])]
+def _slot(name: str, slots: Slots) -> Value:
+    try:
+        if name[:1] == "n" and name[1:].isdigit():
+            return slots[int(name[1:])]
+    except LookupError:
+        pass
     raise ComputeError(f"{name!r} is no known quantity; there are {len(slots)} (n0, n1, ...)")
 
 

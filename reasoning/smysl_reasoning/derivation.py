@@ -1,17 +1,18 @@
-"""A derivation in the making: question, plan and thoughts so far, their exact values, and the
+"""A derivation in the making: question, notes, plan and thoughts so far, their exact values, and the
 tokens they read as.
 
 Knows the dialect's typed thoughts and exact arithmetic; never an engine, a store or a program.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from smysl_reasoning.answers import normalise
 from smysl_reasoning.compute import ComputeError, Value, evaluate
 from smysl_reasoning.dialects.base import Dialect
 from smysl_reasoning.dialects.native import SLOT, SLOTS, Question, Thought
 from smysl_reasoning.nodes import PlanData
+from smysl_reasoning.notes import tell
 
 OUTSIDE = "outside"
 THOUGHTS_LIMIT = 24
@@ -20,20 +21,30 @@ THOUGHTS_LIMIT = 24
 
 class Derivation:
     """Grows thought by thought until it has an answer. Values follow from the thoughts; the model
-    never sees them."""
+    never sees them.
 
-    def __init__(self, dialect: Dialect, question: Question) -> None:
+    Slots: the question's quantities from 0 up, then each step's; the quantities of notes from the
+    last slot down. The model reads them in the order of the text: `prompt` and `read` translate.
+    """
+
+    def __init__(self, dialect: Dialect, question: Question, notes: Sequence[str] = ()) -> None:
+        """Raises `BadRequest` for notes that cannot be told apart from the question."""
         self._dialect = dialect
         self.question = question
         self.plan: PlanData | None = None
         self.thoughts: list[Thought] = []
-        self.values: list[Value] = list(question.slots)
-        """Of `n0`, `n1` ...: the question's quantities, then each step's."""
+        self.values: dict[int, Value] = dict(enumerate(question.slots))
+        """Of `n0`, `n1` ..."""
         self.answer: str | None = None
         """For people; `normalise(answer)` is what is compared."""
         self.answer_slot: int | None = None
-        self.prompt: list[int] = dialect.question(question, "solve")
+        self._notes: list[str] = []
+        self._steps: list[int] = []
+        """The slots that steps filled, in order."""
+        self._order: list[int] = []
+        self.prompt: list[int] = []
         """Token ids of everything so far: what the next thought continues."""
+        self._tell(notes)
 
     @property
     def outside(self) -> bool:
@@ -42,40 +53,75 @@ class Derivation:
 
     @property
     def shown_values(self) -> list[str]:
-        return [str(value) for value in self.values]
+        """Values as the model numbers them."""
+        return [str(self.values[slot]) for slot in self._order]
+
+    @property
+    def next_slot(self) -> int:
+        """The slot that the next step fills."""
+        return len(self.question.quantities) + len(self._steps)
+
+    def tell(self, note: str) -> None:
+        """A note that everything from here on sees. Raises `BadRequest`."""
+        self._tell([note])
+
+    def read(self, ids: Sequence[int]) -> Thought:
+        """A thought of the model in the derivation's own slots. Raises `Unreadable`."""
+        return _renamed(self._dialect.read_thought(ids), dict(enumerate(self._order)))
 
     def set_plan(self, plan: PlanData) -> None:
         assert self.plan is None, "a derivation has one plan"
         self.plan = plan
         self.prompt += self._dialect.plan(plan)
 
-    def add(self, thought: Thought) -> Value | None:
-        """Append a thought; returns the value of a step. Raises `ComputeError` and stays as it was
-        when there is none, when an answer names an empty slot, or when the derivation is too
-        long."""
+    def add(self, thought: Thought, value: Value | None = None) -> Value | None:
+        """Append a thought; returns the value of a step, which is `value` where a person gave one.
+        Raises `ComputeError` and stays as it was when there is none, when an answer names an empty
+        slot, or when the derivation is too long."""
         assert self.answer is None, "nothing follows an answer"
         if len(self.thoughts) >= THOUGHTS_LIMIT:
             raise ComputeError(f"no answer after {THOUGHTS_LIMIT} thoughts")
-        value = None
-        slot = None
         if thought.kind == "step":
-            slot = len(self.values)
-            if slot >= SLOTS:
+            slot = self.next_slot
+            if len(self.values) >= SLOTS:
                 raise ComputeError(f"question and steps hold more than {SLOTS} quantities")
-            value = evaluate(thought.text, self.values)
-            self.values.append(value)
+            value = value or evaluate(thought.text, self.values)
+            self.values[slot] = value
+            self._steps.append(slot)
+            self._order.append(slot)
         elif thought.kind == "answer":
             self._conclude(thought.text)
         self.thoughts.append(thought)
-        self.prompt += self._dialect.thought(thought, slot)
-        return value
+        result = len(self._order) - 1 if thought.kind == "step" else None
+        self.prompt += self._dialect.thought(self._as_read(thought), result)
+        return value if thought.kind == "step" else None
+
+    def _tell(self, notes: Sequence[str]) -> None:
+        told = tell(self.question, [*self._notes, *notes])
+        self._notes += notes
+        for slot, quantity in zip(told.order, told.question.quantities, strict=True):
+            self.values.setdefault(slot, quantity.value)
+        self._order = [*told.order, *self._steps]
+        self.prompt = self._dialect.question(told.question, "solve")
+        if self.plan is not None:
+            self.prompt += self._dialect.plan(self.plan)
+        result = len(told.order)
+        for thought in self.thoughts:
+            step = thought.kind == "step"
+            self.prompt += self._dialect.thought(self._as_read(thought), result if step else None)
+            result += step
+
+    def _as_read(self, thought: Thought) -> Thought:
+        """A thought in the slots that the model sees."""
+        names = {slot: place for place, slot in enumerate(self._order)}
+        return _renamed(thought, names)
 
     def _conclude(self, text: str) -> None:
         if not SLOT.fullmatch(text):
             self.answer = normalise(text)
             return
         slot = int(text[1:])
-        if slot >= len(self.values):
+        if slot not in self.values:
             raise ComputeError(f"the answer names {text}; there are {len(self.values)} quantities")
         self.answer_slot = slot
         self.answer = str(self.values[slot])
@@ -83,13 +129,12 @@ class Derivation:
     def lines(self) -> list[str]:
         """The derivation for people, one line a thought: `48 / 2 = 24`."""
         lines = []
-        slot = len(self.question.quantities)
+        steps = iter(self._steps)
         for thought in self.thoughts:
             match thought.kind:
                 case "step":
                     shown = with_values(thought.text, self.values)
-                    lines.append(f"{shown} = {self.values[slot]}")
-                    slot += 1
+                    lines.append(f"{shown} = {self.values[next(steps)]}")
                 case "fact":
                     lines.append(thought.text)
                 case "answer":
@@ -97,15 +142,23 @@ class Derivation:
         return lines
 
 
-def with_values(expression: str, values: Sequence[Value]) -> str:
+def with_values(expression: str, values: Mapping[int, Value]) -> str:
     """An expression as people read it: slots replaced by their values, `48 / 2`."""
 
     def value(match: re.Match[str]) -> str:
-        slot = int(match[1])
-        if slot >= len(values):
+        found = values.get(int(match[1]))
+        if found is None:
             return match[0]
-        text = str(values[slot])
+        text = str(found)
         alone = match[0] == expression
         return f"({text})" if not alone and ("-" in text or "/" in text or " " in text) else text
 
     return re.sub(r"\bn(\d+)\b", value, expression)
+
+
+def _renamed(thought: Thought, names: Mapping[int, int]) -> Thought:
+    """The thought by another numbering; a slot without a name there becomes one that is always empty."""
+    if thought.kind == "fact" or (thought.kind == "answer" and not SLOT.fullmatch(thought.text)):
+        return thought
+    text = re.sub(r"\bn(\d+)\b", lambda match: f"n{names.get(int(match[1]), SLOTS)}", thought.text)
+    return thought._replace(text=text)

@@ -5,13 +5,19 @@ ReasoningError
 ├── ProgramError      a program file that cannot run: names file, line, step and what is wrong
 ├── EngineUnusable    an engine folder without what reasoning needs from it
 ├── RuntimeClosed     asked after close
+├── TakenOut          a node that a person took out of the branch is not made
 ├── Inconsistent      a conservation law of the runtime is broken: our own mistake
 └── StoreError
     ├── StoreUnusable the file or its folder cannot be used
     ├── StoreCorrupt  not a database of ours, or damaged
     ├── StoreTooNew   written by a later version
     ├── StoreLocked   another process holds it
-    ├── UnknownId     no session or node has this id
+    ├── StoreFull     the disk has no room for it
+    ├── Conflict      the branch has changed since it was looked at
+    ├── NothingToUndo the branch is at its beginning
+    ├── NothingToRedo nothing was undone since the last operation
+    ├── BadArchive    what is no session, or a broken one, cannot be imported
+    ├── UnknownId     no session, branch, node or run has this id
     └── AmbiguousId   a shortened id that several share
 """
 
@@ -34,6 +40,10 @@ class EngineUnusable(ReasoningError):
 
 class RuntimeClosed(ReasoningError):
     """A request that came after the runtime was closed."""
+
+
+class TakenOut(ReasoningError):
+    """A node that a program would make, and that a person took out of the branch."""
 
 
 class Inconsistent(ReasoningError):
@@ -60,8 +70,28 @@ class StoreLocked(StoreError):
     """Another process is writing."""
 
 
+class StoreFull(StoreError):
+    """The disk is full. What was written before is kept and the file is sound."""
+
+
+class Conflict(StoreError):
+    """The branch has changed since it was looked at; nothing was written."""
+
+
+class NothingToUndo(StoreError):
+    """The branch is at its beginning."""
+
+
+class NothingToRedo(StoreError):
+    """Nothing was undone since the last operation."""
+
+
+class BadArchive(StoreError):
+    """What is to be imported is no session, or a broken one; nothing was written."""
+
+
 class UnknownId(StoreError):
-    """No session or node has this id."""
+    """No session, branch, node or run has this id."""
 
 
 class AmbiguousId(StoreError):

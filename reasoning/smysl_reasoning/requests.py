@@ -23,6 +23,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Text that the question refers to; it is read before the question."""
     session: str | None = None
     """Id (or unique prefix, or `@last`) of a session to continue; None begins one."""
+    branch: str | None = None
+    """Branch of that session; None is its current one."""
     seed: int = 0
     options: dict[str, object] = {}
     """Options of the program, by name."""
@@ -30,6 +32,47 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Most tokens to generate, over all calls; when they are spent the run ends with what is
     there."""
     budget_seconds: float | None = None
+
+
+class DeriveRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Derive anew what is stale in a branch."""
+
+    session: str = "@last"
+    branch: str | None = None
+    """None is the session's current one."""
+    node: str | None = None
+    """Only under the question that this node belongs to; None is the latest question."""
+    program: str | None = None
+    """Another program than the one that derived it before."""
+    seed: int | None = None
+    """Another seed of the whole run."""
+    options: dict[str, object] | None = None
+    """Other options of the program; None are those of before."""
+    budget_tokens: int | None = None
+    budget_seconds: float | None = None
+
+
+class Edit(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's words in a node's place."""
+
+    node: str
+    text: str
+    branch: str | None = None
+
+
+def check_text(text: str, what: str) -> str:
+    """`text` without white space around it. Raises `BadRequest` when it is empty, too long or no text."""
+    if not text.strip():
+        raise BadRequest(f"{what} is empty; write something")
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise BadRequest(f"{what} is not valid text: {error.reason}") from None
+    if size > QUESTION_LIMIT_BYTES:
+        raise BadRequest(
+            f"{what} has {size} bytes; the limit is {QUESTION_LIMIT_BYTES}. Shorten it."
+        )
+    return text.strip()
 
 
 def check_request(request: RunRequest) -> None:

@@ -1,49 +1,61 @@
-"""The run loop: accepts requests, walks programs, ends every run exactly once, resumes what a crash
-cut off.
+"""The runtime: accepts requests, starts walks over branches, ends every run exactly once, resumes what
+a crash cut off.
 
 Knows programs, the store and the `Engine` protocol; never a backend, a socket or a widget.
 """
 
 import asyncio
-import logging
-import time
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Literal
+import math
+from typing import NamedTuple
 
 import msgspec
-from tokenizers import Tokenizer
 
-from smysl_engines.base import Engine, EngineError
-from smysl_reasoning.calls import BudgetSpent, Calls
+from smysl_engines.base import Engine
+from smysl_reasoning.calls import Calls
+from smysl_reasoning.changes import Changed, Preview, ReplayReport
 from smysl_reasoning.dialects.base import Dialect
-from smysl_reasoning.dialects.native import NativeDialect, TooManyQuantities
-from smysl_reasoning.errors import (
-    BadRequest,
-    EngineUnusable,
-    Inconsistent,
-    ReasoningError,
-    RuntimeClosed,
-    StoreError,
-)
-from smysl_reasoning.events import NodeFinished, RunFinished, Verdict
+from smysl_reasoning.dialects.native import TooManyQuantities
+from smysl_reasoning.editor import Editor, changed
+from smysl_reasoning.errors import BadRequest, Inconsistent, ReasoningError, RuntimeClosed
+from smysl_reasoning.events import Event, NodeFinished
 from smysl_reasoning.executor import Executor
+from smysl_reasoning.graph import Graph
+from smysl_reasoning.history import MAIN, Again, Branch, OpKind
 from smysl_reasoning.ids import IdMaker
 from smysl_reasoning.library import Library, ProgramInfo
-from smysl_reasoning.modules import answer, vote
-from smysl_reasoning.modules.base import Asked, Chosen, Derived, Judged, Outcome, Setting
+from smysl_reasoning.modules.base import Asked, Setting
 from smysl_reasoning.modules.registry import MODULES
 from smysl_reasoning.nodes import Edge, Node
+from smysl_reasoning.notes import tell
+from smysl_reasoning.preview import estimate
 from smysl_reasoning.program import Program
-from smysl_reasoning.requests import RunRequest, check_request
+from smysl_reasoning.replay import compared, merged
+from smysl_reasoning.requests import SEED_LIMIT, DeriveRequest, Edit, RunRequest, check_request
 from smysl_reasoning.run import Run
-from smysl_reasoning.store import RunRecord, Store
+from smysl_reasoning.standing import Standing
+from smysl_reasoning.store import RunRecord, Store, View
 from smysl_reasoning.thresholds import Thresholds
-from smysl_reasoning.workbench import LINE_TOKENS, Desk
-
-log = logging.getLogger(__name__)
+from smysl_reasoning.walk import Walk, ended
+from smysl_reasoning.workbench import LINE_TOKENS, Desk, Purpose
 
 TITLE_LENGTH = 80
+
+
+class _Walkable(NamedTuple):
+    """A program and what it is walked with."""
+
+    request: RunRequest
+    program: Program
+    settings: dict[str, Setting]
+    asked: Asked
+
+
+class _Tried(NamedTuple):
+    """A walk that wrote nothing."""
+
+    desk: Desk
+    whole: bool
+    """It came to the end; a preview does not where a call would be needed."""
 
 
 class Runtime:
@@ -65,9 +77,15 @@ class Runtime:
         self._thresholds = thresholds or Thresholds()
         self._library = library or Library(MODULES)
         self._new_id = IdMaker()
-        self._walks: dict[str, _Walk] = {}
+        self._editor = Editor(store, dialect, self._new_id)
+        self._walks: dict[str, Walk] = {}
         """Runs that go on, by id."""
+        self._changing = asyncio.Lock()
+        """Held from looking at a branch until what follows from that is written: what is asked for
+        at the same time comes before or after, never in between."""
         self._closed = False
+
+    # ------------------------------------------------------------ runs
 
     async def start(self, request: RunRequest) -> Run:
         """Accept a request: the question is durable when this returns, and the run goes on by
@@ -76,60 +94,218 @@ class Runtime:
         Raises `BadRequest`, `ProgramError` or `UnknownId` before anything is written, `StoreError`,
         `RuntimeClosed`.
         """
-        if self._closed:
-            raise RuntimeClosed("the runtime is closed; start a new one")
+        self._require_open()
         check_request(request)
         program = self._library.get(request.program)
         settings = program.settled(request.options)
         text = f"{request.context.strip()}\n{request.question.strip()}".strip()
         self._check_fits(text, program)
-        title = None
-        if request.session is None:
-            title = " ".join(request.question.split())[:TITLE_LENGTH]
-            session = self._new_id()
-        else:
-            session = self._store.session(self._store.resolve(request.session)).id
-        asked = self._ask(request, session)
-        record = RunRecord(
-            id=self._new_id(),
-            session=session,
-            question=asked.node.id,
-            program=program.name,
-            request=msgspec.json.encode(request),
-        )
-        nodes = [node for node in (asked.context, asked.node) if node]
-        try:
-            await asyncio.wrap_future(self._store.begin_run(record, nodes, title))
-        except asyncio.CancelledError:
-            # the question is on its way to the file; nobody is left to run it
-            self._store.end_run(record.id, _ended(session, "cancelled", "cancelled"))
-            raise
-        return self._begin(record, request, program, settings, asked)
+        async with self._changing:
+            return await self._started(request, program, settings)
+
+    async def derive(self, request: DeriveRequest) -> Run:
+        """Derive anew what is stale in a branch: its program is walked again, and whatever nothing
+        has touched is kept. Raises `BadRequest` when nothing is stale, and what `start` raises."""
+        self._require_open()
+        async with self._changing:
+            return await self._derived(request)
 
     def programs(self) -> list[ProgramInfo]:
         """Every program that can be asked for."""
         return self._library.list()
 
     async def resume(self) -> list[Run]:
-        """Continue the runs that a crash cut off. Nodes they finished are found again by their
-        recipes; only what is missing is derived. A run that cannot go on ends as failed."""
+        """Continue the runs that a crash cut off. Nodes they finished stand in the branch and are
+        kept; only what is missing is derived. A run that cannot go on ends as failed."""
         runs = []
         for record in self._store.unfinished_runs():
             if record.id in self._walks:
                 continue
             try:
+                view = self._store.view(record.session, record.branch)
                 request = msgspec.json.decode(record.request, type=RunRequest)
                 program = self._library.get(record.program)
                 settings = program.settled(request.options)
-                asked = self._asked_before(record)
+                if record.question not in view.graph:
+                    raise Inconsistent(f"its branch does not show question {record.question}")
+                asked = self._asked(view.graph.node(record.question), view.graph)
             except (ReasoningError, msgspec.MsgspecError, TooManyQuantities) as error:
                 message = f"cannot be resumed: {error}"
                 await asyncio.wrap_future(
-                    self._store.end_run(record.id, _ended(record.session, "failed", message))
+                    self._store.end_run(record.id, ended(record.session, "failed", message))
                 )
                 continue
-            runs.append(self._begin(record, request, program, settings, asked))
+            walkable = _Walkable(request, program, settings, asked)
+            nodes = [one for one in (asked.context, asked.node) if one]
+            runs.append(self._begin(record, walkable, view.graph, nodes))
+            if record.paused:
+                self._walks[record.id].calls.pause()
         return runs
+
+    # ------------------------------------------------------------ control of what runs
+
+    async def pause(self, session: str) -> list[str]:
+        """Stop the runs of a session until `unpause`, also over a restart; their slots are free at
+        once. Returns the runs. Raises `BadRequest` when none runs."""
+        walks = self._running(session)
+        for walk in walks:
+            await asyncio.wrap_future(self._store.set_paused(walk.run.id, True))
+            walk.calls.pause()
+        return [walk.run.id for walk in walks]
+
+    async def unpause(self, session: str) -> list[str]:
+        """Let the paused runs of a session go on where they were. Raises `BadRequest`."""
+        walks = [walk for walk in self._running(session) if walk.calls.paused]
+        if not walks:
+            raise BadRequest("no run of this session is paused")
+        for walk in walks:
+            await asyncio.wrap_future(self._store.set_paused(walk.run.id, False))
+            walk.calls.unpause()
+        return [walk.run.id for walk in walks]
+
+    async def cancel(self, session: str) -> list[str]:
+        """Stop the runs of a session for good. Raises `BadRequest` when none runs."""
+        walks = self._running(session)
+        for walk in walks:
+            walk.cancel()
+        return [walk.run.id for walk in walks]
+
+    async def finish(self, session: str) -> list[str]:
+        """Have the runs of a session answer at once with what is there. Raises `BadRequest`."""
+        walks = self._running(session)
+        for walk in walks:
+            walk.finish()
+        return [walk.run.id for walk in walks]
+
+    # ------------------------------------------------------------ operations on a branch
+
+    async def edit(self, edit: Edit) -> Changed:
+        """Put a person's words in a node's place. Raises `BadRequest`, `StoreError`."""
+        async with self._changing:
+            self._require_idle_at(edit.node, edit.branch)
+            return await self._editor.edit(edit)
+
+    async def inject(self, node: str, text: str, branch: str | None = None) -> Changed:
+        """Attach a note to a node. Raises `BadRequest`, `StoreError`."""
+        async with self._changing:
+            self._require_idle_at(node, branch)
+            return await self._editor.inject(node, text, branch)
+
+    async def delete(self, node: str, branch: str | None = None) -> Changed:
+        """Take a node out of the branch. Raises `BadRequest`, `StoreError`."""
+        async with self._changing:
+            self._require_idle_at(node, branch)
+            return await self._editor.delete(node, branch)
+
+    async def pin(self, node: str, on: bool, branch: str | None = None) -> Changed:
+        """Hold a node as it is, or let go of it. Raises `BadRequest`, `StoreError`."""
+        async with self._changing:
+            self._require_idle_at(node, branch)
+            return await self._editor.pin(node, on, branch)
+
+    async def retry(self, node: str, again: Again, branch: str | None = None) -> Changed:
+        """Have a node made anew with another seed, temperature or adapter; `derive` makes it.
+        Raises `BadRequest`, `StoreError`."""
+        if again == Again():
+            raise BadRequest("say what is to be otherwise: a seed, a temperature or an adapter")
+        if again.adapter is not None and again.adapter not in self._engine.info.adapters:
+            known = ", ".join(self._engine.info.adapters) or "none"
+            raise BadRequest(
+                f"{self._engine.info.model} has no adapter {again.adapter!r}; it has: {known}"
+            )
+        temperature = again.temperature
+        if again.seed is not None and not 0 <= again.seed < SEED_LIMIT:
+            raise BadRequest(f"seed is {again.seed}; it must be from 0 to {SEED_LIMIT - 1}")
+        if temperature is not None and not (math.isfinite(temperature) and 0 <= temperature <= 2):
+            raise BadRequest(f"temperature is {temperature}; it must be from 0 to 2")
+        async with self._changing:
+            self._require_idle_at(node, branch)
+            return await self._editor.retry(node, again, branch)
+
+    async def merge(self, node: str, source: str, branch: str | None = None) -> Changed:
+        """Take a node as it stands in branch `source`. Raises `BadRequest`, `StoreError`."""
+        async with self._changing:
+            self._require_idle_at(node, branch)
+            return await self._editor.merge(node, source, branch)
+
+    async def undo(self, session: str, branch: str | None = None) -> Changed:
+        """Take back the last operation of a branch. Raises `NothingToUndo`."""
+        async with self._changing:
+            view = self._view(session, branch)
+            self._require_idle(view.session, view.branch.name)
+            await asyncio.wrap_future(self._store.undo(view.session, view.branch.name))
+            return self._now(view)
+
+    async def redo(self, session: str, branch: str | None = None) -> Changed:
+        """Take back an undo. Raises `NothingToRedo`."""
+        async with self._changing:
+            view = self._view(session, branch)
+            self._require_idle(view.session, view.branch.name)
+            await asyncio.wrap_future(self._store.redo(view.session, view.branch.name))
+            return self._now(view)
+
+    async def fork(self, node: str, name: str, branch: str | None = None) -> Branch:
+        """A new branch that shows what this one shows, remembered at a node; it becomes the current
+        one. Nothing is copied. Raises `BadRequest`, `StoreError`."""
+        found = self._editor.find(node, branch)
+        forked = self._store.fork(found.node.session, name, source=found.branch, at=found.node.id)
+        return await asyncio.wrap_future(forked)
+
+    async def switch(self, session: str, name: str) -> Branch:
+        """Make a branch the current one. Raises `StoreError`."""
+        id = self._view(session, None).session
+        return await asyncio.wrap_future(self._store.switch(id, name))
+
+    async def preview(
+        self,
+        session: str = "@last",
+        branch: str | None = None,
+        *,
+        node: str | None = None,
+        edit: Edit | None = None,
+    ) -> Preview:
+        """What `derive` would do and cost; with `edit`, as if that had been done. Makes no call and
+        writes nothing. Raises `BadRequest`, `UnknownId`."""
+        if edit is not None:
+            found = self._editor.find(edit.node, edit.branch)
+            view, graph = found.view, self._editor.applied(found, edit.text)
+            root = self._root_of(graph, found.node.id)
+        else:
+            view, root = self._rooted(session, branch, node)
+            graph = view.graph
+        last = self._store.latest_run(view.session, view.branch.name, root)
+        if last is None:
+            raise BadRequest(f"question {root[:8]} has not been asked in this branch; ask it again")
+        walkable = self._again(last, graph, DeriveRequest())
+        tried = await self._tried(view.session, graph, walkable, "preview")
+        costs = self._store.module_costs(self._engine.info.fingerprint)
+        return estimate(graph, tried.desk, costs)
+
+    async def replay(self, session: str = "@last", branch: str | None = None) -> ReplayReport:
+        """Derive every question of a branch anew, without anything stored, and compare node by
+        node. Writes nothing. Raises `BadRequest`, `EngineError`."""
+        view = self._view(session, branch)
+        reports = []
+        for root in [id for id in view.graph if view.graph.node(id).kind == "question"]:
+            last = self._store.latest_run(view.session, view.branch.name, root)
+            if last is None:
+                continue
+            walkable = self._again(last, view.graph, DeriveRequest())
+            tried = await self._tried(view.session, view.graph, walkable, "replay")
+            reports.append(compared(view, tried.desk))
+        return merged(view, reports, self._engine.info.fingerprint)
+
+    # ------------------------------------------------------------ end
+
+    async def suspend(self) -> int:
+        """Stop what runs without ending it in the store: `resume` of the next runtime goes on with
+        it. Takes no new runs afterwards. Returns how many runs were stopped. Idempotent."""
+        self._closed = True
+        walks = list(self._walks.values())
+        for walk in walks:
+            walk.suspend()
+        await asyncio.gather(*[walk.task for walk in walks])
+        return len(walks)
 
     async def close(self) -> None:
         """Cancel what runs and wait for it to end. Engine and store stay open. Idempotent."""
@@ -141,28 +317,220 @@ class Runtime:
 
     def check(self) -> None:
         """Raise `Inconsistent` unless the runs that the store holds as unfinished are those that go
-        on here."""
+        on here. In a file open for reading only they stay unfinished."""
+        if self._store.problem is not None:
+            return
         if lost := {run.id for run in self._store.unfinished_runs()} - set(self._walks):
             raise Inconsistent(f"runs neither finished nor running: {', '.join(sorted(lost))}")
 
-    def _begin(
-        self,
-        record: RunRecord,
-        request: RunRequest,
-        program: Program,
-        settings: dict[str, Setting],
-        asked: Asked,
+    # ------------------------------------------------------------ parts
+
+    async def _started(
+        self, request: RunRequest, program: Program, settings: dict[str, Setting]
     ) -> Run:
-        run = Run(record.id, record.session, program.name)
-        for node in (asked.context, asked.node):
-            if node:
-                run.announce(NodeFinished(node))
-        self._walks[run.id] = _Walk(self, run, request, program, settings, asked)
+        title, branch = None, MAIN
+        if request.session is None:
+            title = " ".join(request.question.split())[:TITLE_LENGTH]
+            session = self._new_id()
+        else:
+            session = self._store.session(self._store.resolve(request.session)).id
+            branch = self._store.view(session, request.branch).branch.name
+            self._require_idle(session, branch)
+        context, node = self._ask(request, session)
+        nodes = [one for one in (context, node) if one]
+        asked = self._asked(node, Graph(()), context)
+        walkable = _Walkable(request, program, settings, asked)
+        record = self._record(session, branch, node.id, walkable)
+        await self._begun(record, nodes, title)
+        return self._begin(record, walkable, Graph(()), nodes)
+
+    async def _derived(self, request: DeriveRequest) -> Run:
+        view, root = self._rooted(request.session, request.branch, request.node)
+        branch = view.branch.name
+        self._require_idle(view.session, branch)
+        last = self._store.latest_run(view.session, branch, root)
+        if last is None:
+            raise BadRequest(
+                f"question {root[:8]} has not been asked in branch {branch!r}; ask it again"
+            )
+        walkable = self._again(last, view.graph, request)
+        stale = [id for id in view.graph.stale() if view.graph.placed(id).root == root]
+        end = last.finished
+        ended_well = end is not None and end.outcome == "done" and end.verdict != "budget"
+        same = walkable.program.name == last.program
+        same = same and request.seed is None and request.options is None
+        if ended_well and same and not stale:
+            # an early answer may have left out what nothing had begun to make
+            tried = await self._tried(view.session, view.graph, walkable, "preview")
+            if tried.whole:
+                raise BadRequest(
+                    f"nothing is stale in branch {branch!r}; edit, inject or retry something first"
+                )
+        record = self._record(view.session, branch, root, walkable, again_of=last.id)
+        await self._begun(record, [], None)
+        return self._begin(record, walkable, view.graph, [])
+
+    async def _begun(self, record: RunRecord, nodes: list[Node], title: str | None) -> None:
+        kind: OpKind = "run" if nodes else "derive"
+        written = self._store.begin_run(record, nodes, title, branch=record.branch, kind=kind)
+        try:
+            await asyncio.wrap_future(written)
+            self._require_open()
+        except (asyncio.CancelledError, RuntimeClosed):
+            # the question is in the file or on its way there; nobody is left to run it
+            self._store.end_run(record.id, ended(record.session, "cancelled", "cancelled"))
+            raise
+
+    def _begin(self, record: RunRecord, walkable: _Walkable, graph: Graph, told: list[Node]) -> Run:
+        run = Run(record.id, record.session, walkable.program.name)
+        for node in told:
+            run.announce(NodeFinished(node))
+        self._walks[run.id] = Walk(
+            run=run,
+            branch=record.branch,
+            desk=self._desk(run, graph, walkable, "write"),
+            program=walkable.program,
+            settings=walkable.settings,
+            asked=walkable.asked,
+            budget_tokens=walkable.request.budget_tokens,
+            budget_seconds=walkable.request.budget_seconds,
+            on_end=self._forget,
+        )
         return run
 
-    def ended(self, run: Run) -> None:
-        """A run has announced its end."""
-        self._walks.pop(run.id, None)
+    def _forget(self, run: Run) -> None:
+        del self._walks[run.id]
+
+    def _desk(self, run: Run, graph: Graph, walkable: _Walkable, purpose: Purpose) -> Desk:
+        tokens = walkable.request.budget_tokens if purpose == "write" else None
+        return Desk(
+            run=run.id,
+            session=run.session,
+            root=walkable.asked.node.id,
+            program=walkable.program.name,
+            store=self._store,
+            standing=Standing(graph),
+            calls=Calls(self._engine, tokens, allowed=purpose != "preview"),
+            info=self._engine.info,
+            dialect=self._dialect,
+            thresholds=self._thresholds,
+            seed=walkable.request.seed,
+            announce=run.announce if purpose == "write" else _unheard,
+            new_id=self._new_id,
+            purpose=purpose,
+        )
+
+    async def _tried(
+        self, session: str, graph: Graph, walkable: _Walkable, purpose: Purpose
+    ) -> _Tried:
+        """Walk a program without writing anything."""
+        desk = self._desk(Run("", session, walkable.program.name), graph, walkable, purpose)
+        executor = Executor(walkable.program, walkable.settings, walkable.asked, desk.bench)
+        try:
+            whole = await executor.run() is not None
+        finally:
+            await desk.calls.settle()
+        return _Tried(desk, whole)
+
+    def _again(self, last: RunRecord, graph: Graph, request: DeriveRequest) -> _Walkable:
+        """A question's last run as it is to be walked once more."""
+        before = msgspec.json.decode(last.request, type=RunRequest)
+        program = self._library.get(request.program or last.program)
+        options = before.options if request.options is None else request.options
+        if request.program not in (None, last.program) and request.options is None:
+            options = {}
+        settings = program.settled(options)
+        asked = self._asked(graph.node(last.question), graph)
+        self._check_fits(asked.told.text, program)
+        again = msgspec.structs.replace(
+            before,
+            program=program.name,
+            question=asked.node.text,
+            seed=before.seed if request.seed is None else request.seed,
+            options=options,
+            budget_tokens=request.budget_tokens,
+            budget_seconds=request.budget_seconds,
+        )
+        check_request(again)
+        return _Walkable(again, program, settings, asked)
+
+    def _record(
+        self,
+        session: str,
+        branch: str,
+        question: str,
+        walkable: _Walkable,
+        again_of: str | None = None,
+    ) -> RunRecord:
+        return RunRecord(
+            id=self._new_id(),
+            session=session,
+            branch=branch,
+            question=question,
+            program=walkable.program.name,
+            request=msgspec.json.encode(walkable.request),
+            again_of=again_of,
+        )
+
+    def _view(self, session: str, branch: str | None) -> View:
+        id = self._store.resolve(session)
+        return self._store.view(self._store.session(id).id, branch)
+
+    def _rooted(self, session: str, branch: str | None, node: str | None) -> tuple[View, str]:
+        """A branch, and the question in it that is meant."""
+        if node is not None:
+            found = self._editor.find(node, branch)
+            return found.view, self._root_of(found.graph, found.node.id)
+        view = self._view(session, branch)
+        questions = [id for id in view.graph if view.graph.node(id).kind == "question"]
+        if not questions:
+            raise BadRequest(f"branch {view.branch.name!r} holds no question; ask one")
+        return view, questions[-1]
+
+    def _root_of(self, graph: Graph, node: str) -> str:
+        """The question that a node belongs to."""
+        placed = graph.placed(node)
+        if placed.root is not None:
+            return placed.root
+        if placed.node.kind == "question":
+            return node
+        at = [edge.node for edge in graph.inputs(node)]  # a note does not rest on what it is put at
+        near = [*at, *graph.ancestors(node), *graph.dependents([node])]
+        for id in near:
+            if graph.node(id).kind == "question":
+                return id
+            root = graph.placed(id).root
+            if root is not None:
+                return root
+        raise BadRequest(f"node {node[:8]} belongs to no question")
+
+    def _now(self, view: View) -> Changed:
+        head = self._store.view(view.session, view.branch.name).branch.head
+        return changed(self._store, view.session, view.branch.name, head, None)
+
+    def _running(self, session: str) -> list[Walk]:
+        id = self._view(session, None).session
+        walks = [walk for walk in self._walks.values() if walk.run.session == id]
+        if not walks:
+            raise BadRequest(f"nothing runs in session {id[:8]}")
+        return walks
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise RuntimeClosed("the runtime is closed; start a new one")
+
+    def _require_idle(self, session: str, branch: str) -> None:
+        for walk in self._walks.values():
+            if (walk.run.session, walk.branch) == (session, branch):
+                raise BadRequest(
+                    f"a run goes on in branch {branch!r}; wait for its end, cancel it, or fork the"
+                    " branch and work there"
+                )
+
+    def _require_idle_at(self, node: str, branch: str | None) -> None:
+        if self._walks:
+            found = self._editor.find(node, branch)
+            self._require_idle(found.node.session, found.branch)
 
     def _check_fits(self, text: str, program: Program) -> None:
         """Raise `BadRequest` for a question that the model cannot take."""
@@ -179,7 +547,7 @@ class Runtime:
                 "that there is room to reason. Shorten it."
             )
 
-    def _ask(self, request: RunRequest, session: str) -> Asked:
+    def _ask(self, request: RunRequest, session: str) -> tuple[Node | None, Node]:
         context = None
         if request.context.strip():
             context = Node(
@@ -197,31 +565,17 @@ class Runtime:
             inputs=(Edge("context", context.id),) if context else (),
             status="done",
         )
-        return self._asked(node, context)
+        return context, node
 
-    def _asked(self, node: Node, context: Node | None) -> Asked:
-        text = f"{context.text}\n{node.text}" if context else node.text
-        return Asked(node, self._dialect.read(text), context)
-
-    def _asked_before(self, record: RunRecord) -> Asked:
-        node = self._store.node(record.question)
-        contexts = [self._store.node(edge.node) for edge in node.inputs if edge.role == "context"]
-        return self._asked(node, contexts[0] if contexts else None)
-
-    def desk(self, run: Run, seed: int, calls: Calls) -> Desk:
-        """What the modules of a run share."""
-        return Desk(
-            run=run.id,
-            session=run.session,
-            store=self._store,
-            calls=calls,
-            info=self._engine.info,
-            dialect=self._dialect,
-            thresholds=self._thresholds,
-            seed=seed,
-            announce=run.announce,
-            new_id=self._new_id,
-        )
+    def _asked(self, node: Node, graph: Graph, context: Node | None = None) -> Asked:
+        """A question as the modules take it, with its context and the notes at both."""
+        for edge in node.inputs:
+            if edge.role == "context" and edge.node in graph:
+                context = graph.node(edge.node)
+        question = self._dialect.read(f"{context.text}\n{node.text}" if context else node.text)
+        about = [one.id for one in (context, node) if one and one.id in graph]
+        notes = tuple(placed.node.text for id in about for placed in graph.notes(id))
+        return Asked(node, question, context, notes, tell(question, notes).question)
 
     @property
     def engine(self) -> Engine:
@@ -232,168 +586,5 @@ class Runtime:
         return self._store
 
 
-class _Walk:
-    """One run from its first step to its one `RunFinished`."""
-
-    def __init__(
-        self,
-        runtime: Runtime,
-        run: Run,
-        request: RunRequest,
-        program: Program,
-        settings: dict[str, Setting],
-        asked: Asked,
-    ) -> None:
-        self.runtime = runtime
-        self.run = run
-        self.request = request
-        self.calls = Calls(runtime.engine, request.budget_tokens)
-        self.desk = runtime.desk(run, request.seed, self.calls)
-        self.executor = Executor(program, settings, asked, self.desk.bench)
-        self.began = time.perf_counter()
-        self._walking = False
-        self._cancelled = False
-        run.on_cancel = self.cancel
-        self.task = asyncio.create_task(self.drive(), name=f"run {run.id}")
-
-    def cancel(self) -> None:
-        """Stop as soon as possible. Idempotent."""
-        self._cancelled = True
-        # a task that has not begun would end without its own end being written
-        if self._walking:
-            self.task.cancel()
-
-    async def drive(self) -> None:
-        """Never raises; a cancellation ends the run as cancelled."""
-        outcome: Literal["done", "cancelled", "failed"] = "done"
-        try:
-            self._walking = True
-            if self._cancelled:
-                raise asyncio.CancelledError
-            result = await self._outcome()
-        except asyncio.CancelledError:
-            outcome, result = "cancelled", Outcome(None, "failed", None, "cancelled")
-        except (EngineError, ReasoningError) as error:
-            outcome, result = "failed", Outcome(None, "failed", None, str(error))
-        except Exception as error:
-            log.exception("run %s failed", self.run.id)
-            message = f"internal error ({type(error).__name__}); see the log"
-            outcome, result = "failed", Outcome(None, "failed", None, message)
-        end = asyncio.create_task(self._end(outcome, result))
-        while not end.done():
-            try:
-                # the end is written whatever comes: a second cancellation must not cut it off
-                await asyncio.shield(end)
-            except asyncio.CancelledError:
-                continue
-        end.result()
-
-    async def _outcome(self) -> Outcome:
-        try:
-            async with asyncio.timeout(self.request.budget_seconds):
-                return await self.executor.run()
-        except TimeoutError:
-            spent = f"the budget of {self.request.budget_seconds:g} s is spent"
-        except BudgetSpent:
-            spent = f"the budget of {self.request.budget_tokens} tokens is spent"
-        self.calls.cancel()
-        return await self._what_is_there(spent)
-
-    async def _what_is_there(self, spent: str) -> Outcome:
-        """The answer that the finished derivations would give."""
-        derived: list[Derived] = []
-        verdict: Verdict = "budget"
-        for values in self.executor.results.values():
-            derived += [value for value in values if isinstance(value, Derived)]
-        winner = vote.elect(None, derived)
-        if winner is None:
-            return Outcome(None, verdict, None, f"{spent} before an answer was found")
-        choice = Chosen(winner, None, vote.tally(None, derived), len(derived), None)
-        message = f"{spent}; {len(derived)} derivations were finished and nothing was verified"
-        return await answer.conclude(
-            self.desk.bench("budget", 0), choice, Judged(verdict, None, message, None)
-        )
-
-    async def _end(self, outcome: Literal["done", "cancelled", "failed"], result: Outcome) -> None:
-        await self.calls.settle()
-        stopped = self.desk.cancelled_nodes()
-        usage = self.calls.usage
-        finished = RunFinished(
-            session=self.run.session,
-            outcome=outcome,
-            answer=result.answer,
-            verdict=result.verdict,
-            confidence=result.confidence,
-            message=result.message,
-            prompt_tokens=usage.prompt_tokens,
-            cached_tokens=usage.cached_tokens,
-            generated_tokens=usage.generated_tokens,
-            calls=usage.calls,
-            seconds=round(time.perf_counter() - self.began, 4),
-        )
-        try:
-            written = self.runtime.store.end_run(self.run.id, finished, stopped)
-            await asyncio.wrap_future(written)
-        except StoreError as error:
-            log.error("run %s: its end cannot be written: %s", self.run.id, error)
-            stopped = []
-            finished = _ended(self.run.session, "failed", f"the end cannot be written: {error}")
-        for node in [*self.desk.unannounced.values(), *stopped]:
-            self.run.announce(NodeFinished(node))
-        self.run.announce(finished)
-        self.runtime.ended(self.run)
-
-
-def _ended(session: str, outcome: Literal["cancelled", "failed"], message: str) -> RunFinished:
-    return RunFinished(
-        session=session,
-        outcome=outcome,
-        answer=None,
-        verdict="failed",
-        confidence=None,
-        message=message,
-    )
-
-
-class _DialectFile(msgspec.Struct):
-    """`dialect.json` of an engine directory; keys of later versions are passed over."""
-
-    dialect: str = NativeDialect.name
-    version: int = NativeDialect.version
-    thresholds: Thresholds = Thresholds()
-
-
-def open_runtime(
-    engine: Engine, engine_directory: Path, store: Store, programs: Sequence[Path] = ()
-) -> Runtime:
-    """A runtime that speaks the dialect of the engine in `engine_directory`, with its thresholds.
-
-    Reads `tokenizer.json` and `dialect.json` (`{"dialect", "version", "thresholds"}`); without the
-    latter, the native dialect with conservative thresholds. `programs` are folders of a user's own.
-    Raises `EngineUnusable`.
-    """
-    remedy = "Build the engine again (`smysl build`)."
-    path = engine_directory / "dialect.json"
-    try:
-        spoken = msgspec.json.decode(path.read_bytes(), type=_DialectFile)
-    except FileNotFoundError:
-        spoken = _DialectFile()
-    except (OSError, msgspec.MsgspecError) as error:
-        raise EngineUnusable(f"{path} cannot be read: {error}. {remedy}") from None
-    if (spoken.dialect, spoken.version) != (NativeDialect.name, NativeDialect.version):
-        raise EngineUnusable(
-            f"{path} asks for dialect {spoken.dialect!r} version {spoken.version}; this smysl "
-            f"speaks {NativeDialect.name!r} version {NativeDialect.version}. {remedy}"
-        )
-    tokenizer = engine_directory / "tokenizer.json"
-    try:
-        dialect = NativeDialect(Tokenizer.from_str(tokenizer.read_text(encoding="utf-8")))
-    except Exception as error:  # the tokenizers library raises bare Exception for a bad file
-        raise EngineUnusable(f"{tokenizer} cannot be used: {error}. {remedy}") from None
-    return Runtime(
-        engine=engine,
-        dialect=dialect,
-        store=store,
-        thresholds=spoken.thresholds,
-        library=Library(MODULES, programs),
-    )
+def _unheard(event: Event) -> None:
+    """Nobody watches a walk that writes nothing."""

@@ -1,71 +1,58 @@
-"""Keeps sessions, nodes and runs in one SQLite file: append-only, one writer, durable before it
-says so.
+"""Keeps sessions, nodes, branches and runs in one SQLite file: append-only, one writer, durable
+before it says so.
 
-Knows rows and their order; never tokens, programs or clients.
+Knows which rows belong together in one write; never tokens, programs or clients.
 """
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from smysl_reasoning.errors import (
-    AmbiguousId,
-    StoreCorrupt,
-    StoreError,
-    StoreLocked,
-    StoreUnusable,
-    UnknownId,
-)
-from smysl_reasoning.events import RunFinished, Verdict
+from smysl_reasoning import branches, costs, laws, rescue, search, sessions, views
+from smysl_reasoning.connection import BACKUP, Claim, Reader, connect, explained
+from smysl_reasoning.costs import Cost
+from smysl_reasoning.errors import AmbiguousId, StoreError, UnknownId
+from smysl_reasoning.events import RunFinished
+from smysl_reasoning.graph import Graph
+from smysl_reasoning.history import Again, Branch, Change, Hold, Op, OpKind
 from smysl_reasoning.ids import LENGTH
-from smysl_reasoning.migrations import BACKUP, migrate
-from smysl_reasoning.nodes import FINAL, Data, Edge, Node, Recipe, Stats, value_hash
+from smysl_reasoning.migrations import examine, migrate
+from smysl_reasoning.nodes import FINAL, Node
+from smysl_reasoning.rows import COLUMNS, Written, insert, read_node
+from smysl_reasoning.search import Hit
+from smysl_reasoning.sessions import RUN, RunRecord, SessionSummary, read_run
+from smysl_reasoning.views import View
 from smysl_reasoning.writer import Writer
 
-BUSY_TIMEOUT_S = 5.0
 LAST = "@last"
+LABEL_LENGTH = 80
+VIEWS = 32
+"""Most views that are kept for the next who looks."""
 
-_json = msgspec.json.Encoder()
-_data = msgspec.json.Decoder(Data | None)
-_edges = msgspec.json.Decoder(tuple[Edge, ...])
-_recipe = msgspec.json.Decoder(Recipe | None)
-_stats = msgspec.json.Decoder(Stats)
-_finished = msgspec.json.Decoder(RunFinished)
+T = TypeVar("T")
+Edited = tuple[Node, Hold | None, tuple[str, ...]]
+"""A new revision by a person, what it is held as, and the value hashes of its inputs."""
 
-
-class SessionSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A session as a list shows it."""
-
-    id: str
-    title: str
-    """The first question, shortened to one line."""
-    created: str
-    """ISO 8601 with offset (UTC)."""
-    program: str
-    """Of the last run."""
-    nodes: int
-    answer: str | None
-    verdict: Verdict | None
-    """Of the last run; None while it goes on."""
-
-
-class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """An accepted request and how it ended."""
-
-    id: str
-    session: str
-    question: str
-    """Id of the question node."""
-    program: str
-    request: bytes
-    """The request as JSON."""
-    finished: RunFinished | None = None
+__all__ = [
+    "LAST",
+    "Cost",
+    "Edited",
+    "Hit",
+    "Revision",
+    "RunRecord",
+    "SessionSummary",
+    "Store",
+    "StoredNode",
+    "View",
+    "Written",
+]
 
 
 class StoredNode(NamedTuple):
@@ -75,135 +62,404 @@ class StoredNode(NamedTuple):
     run: str | None
 
 
+class Revision(NamedTuple):
+    """One state of a node."""
+
+    revision: int
+    node: Node
+    run: str | None
+    """The run that made it; None for a person."""
+    created: str | None
+    """When the first operation showed it, ISO 8601 with offset (UTC); None where none did."""
+
+
 class Store:
     """The journal. Any thread may call it; writes are done by one thread of its own, in order.
 
-    Nodes are written once they are final, one row per (id, revision), and never changed or deleted
-    here.
+    A node is written once it is final, one row per (id, revision), and never changed. Only
+    `delete` removes anything.
     """
 
-    def __init__(self, path: Path, reader: sqlite3.Connection, writer: Writer) -> None:
+    def __init__(
+        self,
+        path: Path,
+        reader: Reader,
+        writing: sqlite3.Connection | None,
+        claim: Claim | None = None,
+        problem: str | None = None,
+    ) -> None:
         """Use `Store.open`."""
         self.path = path
+        self.problem = problem
+        """Why a file opened for reading only could not be opened for writing; None if it could, or
+        is."""
         self._reader = reader
-        self._reading = threading.Lock()
-        self._writer = writer
-        self._closed = False
+        self._writer = Writer(writing, path, self._committed) if writing else None
+        self._claim = claim
+        self._views: dict[tuple[str, str | None], tuple[int, View]] = {}
+        self._versions: defaultdict[str, int] = defaultdict(int)
+        """How often each session was written to since the start."""
+        self._viewing = threading.Lock()
+        """Guards the two above."""
+        self._touched: set[str] = set()
+        """Sessions that the transaction under way writes to; of the writing thread alone."""
 
     @classmethod
-    def open(cls, path: Path) -> "Store":
-        """Open or create the database and bring its schema up to date.
+    def open(cls, path: Path, *, read_only: bool = False) -> "Store":
+        """Open or create the database and bring its schema up to date; a copy of an older file is
+        kept beside it.
 
-        Raises `StoreUnusable`, `StoreCorrupt`, `StoreTooNew` or `StoreLocked`; a file that is
-        refused is untouched.
+        Raises `StoreUnusable`, `StoreCorrupt`, `StoreTooNew`, `StoreFull` or `StoreLocked`; a file
+        that is refused is untouched.
+
+        With `read_only` nothing is created, claimed or changed, and a file that is damaged, older
+        or of a later version is opened all the same, for what can be read of it; `problem` says
+        what is wrong.
         """
-        writing = _connect(path)
+        if read_only:
+            found = rescue.open_for_reading(path)
+            return cls(path, Reader(found.db, path), None, problem=found.problem)
+        writing = connect(path)
+        claim = None
         try:
-            with _explained(path):
+            with explained(path):
+                examine(writing, path)
+                claim = Claim(path)
                 migrate(writing, path)
-            reading = _connect(path)
+                reading = connect(path)
+                reading.execute("PRAGMA query_only = ON")
         except BaseException:
             writing.close()
+            if claim:
+                claim.release()
             raise
-        reading.execute("PRAGMA query_only = ON")
-        return cls(path, reading, Writer(writing))
+        return cls(path, Reader(reading, path), writing, claim)
 
-    # ------------------------------------------------------------ writing
+    # ------------------------------------------------------------ nodes and runs
 
     def put(self, node: Node, *, key: str | None = None, run: str | None = None) -> None:
         """Write a final node; it is durable when this returns. See `put_soon`."""
         self.put_soon([node], key=key, run=run).result()
 
     def put_soon(
-        self, nodes: Sequence[Node], *, key: str | None = None, run: str | None = None
-    ) -> "Future[None]":
-        """Queue final nodes, written together; durable when the future is done.
+        self,
+        nodes: Sequence[Node | Written],
+        *,
+        key: str | None = None,
+        run: str | None = None,
+        place: str | None = None,
+        root: str | None = None,
+        seen: Sequence[str] = (),
+        again: Again | None = None,
+    ) -> "Future[int]":
+        """Queue final nodes, written together; the future has the revision of the last one once
+        they are durable. A node whose id exists gets its next revision.
 
-        `key` makes a single node findable by `find_recipe`: give it only when the recipe will
-        always end so.
+        With `run`, its operation shows them from now on, held by nobody and with `again`; without,
+        no branch does. `key`, `place`, `seen` and `again` are of a single node; a `Written` says them for itself. `key`
+        makes it findable by `find_recipe`: give it only when the recipe will always end so. `root`
+        is the question of the run if it is not given. Fails with `UnknownId` for an unknown run.
         """
-        assert all(node.status in FINAL for node in nodes), "only final nodes are written"
-        assert key is None or len(nodes) == 1
-
-        def write(db: sqlite3.Connection) -> None:
-            for node in nodes:
-                _insert_node(db, node, key, run)
-
-        return self._writer.submit(write)
+        assert not (key or place or seen or again) or len(nodes) == 1
+        written = [
+            node if isinstance(node, Written) else Written(node, key, root, place, seen, again)
+            for node in nodes
+        ]
+        _assert_final(written)
+        return self.write(lambda db: self._put(db, written, run))
 
     def begin_run(
-        self, record: RunRecord, nodes: Sequence[Node], title: str | None
-    ) -> "Future[None]":
+        self,
+        record: RunRecord,
+        nodes: Sequence[Node | Written],
+        title: str | None,
+        *,
+        branch: str | None = None,
+        kind: OpKind = "run",
+        label: str | None = None,
+    ) -> "Future[int]":
         """Queue a run with its question (and context) nodes in one transaction; `title` begins a
-        new session."""
+        new session. The future has the id of the run's operation.
 
-        def write(db: sqlite3.Connection) -> None:
+        The run writes to `branch`, else to that of the record. `label` is the text of its question
+        if it is not given. Fails with `UnknownId` for an unknown session or branch.
+        """
+        name = branch or record.branch
+        written = [node if isinstance(node, Written) else Written(node) for node in nodes]
+        _assert_final(written)
+
+        def write(db: sqlite3.Connection) -> int:
             if title is not None:
                 db.execute(
-                    "INSERT INTO sessions (id, title, created) VALUES (?, ?, ?)",
-                    (record.session, title, datetime.now(UTC).isoformat()),
+                    "INSERT INTO sessions (id, title, created, branch) VALUES (?, ?, ?, ?)",
+                    (record.session, title, branches.now(), name),
                 )
-            db.execute(
-                "INSERT INTO runs (id, session, question, program, request) VALUES (?, ?, ?, ?, ?)",
-                (record.id, record.session, record.question, record.program, record.request),
-            )
-            for node in nodes:
-                _insert_node(db, node, None, record.id)
+                branches.create(db, record.session, name, None)
+            at = branches.named(db, record.session, name)
+            said = label if label is not None else _question(db, record, written)
+            op = branches.append(db, at, kind, _line(said), record.id)
+            sessions.insert_run(db, _on(record, name), op)
+            self._touched.add(record.session)
+            self._put(db, written, record.id)
+            return op
 
-        return self._writer.submit(write)
+        return self.write(write)
+
+    def keep_soon(
+        self, run: str, node: str, revision: int, hold: Hold | None, again: Again | None = None
+    ) -> "Future[None]":
+        """Queue that the run's operation shows this revision as it is, held so."""
+        return self._say_soon(run, [Change(node, revision, hold, again)])
+
+    def drop_soon(self, run: str, ids: Sequence[str]) -> "Future[None]":
+        """Queue that the run's operation takes these nodes out of the branch."""
+        return self._say_soon(run, [Change(id, None) for id in ids])
 
     def end_run(
-        self, run: str, finished: RunFinished, nodes: Sequence[Node] = ()
+        self, run: str, finished: RunFinished, nodes: Sequence[Node | Written] = ()
     ) -> "Future[None]":
         """Queue the end of a run together with its last `nodes`. A run ends once; later ends change
         nothing."""
+        written = [node if isinstance(node, Written) else Written(node) for node in nodes]
+        _assert_final(written)
 
         def write(db: sqlite3.Connection) -> None:
-            for node in nodes:
-                _insert_node(db, node, None, run)
-            db.execute(
-                "UPDATE runs SET outcome = ?, finished = ? WHERE id = ? AND outcome IS NULL",
-                (finished.outcome, _json.encode(finished), run),
+            self._put(db, written, run)
+            sessions.end_run(db, run, finished)
+
+        return self.write(write)
+
+    def set_paused(self, run: str, paused: bool) -> "Future[None]":
+        """Queue whether the run waits; a run that has ended is not paused."""
+
+        def write(db: sqlite3.Connection) -> None:
+            db.execute("UPDATE runs SET paused = ? WHERE id = ? AND outcome IS NULL", (paused, run))
+
+        return self.write(write)
+
+    def save_partial(self, run: str, place: str, key: str, tokens: Sequence[int]) -> "Future[None]":
+        """Queue the tokens of a node that is being made at `place` by the recipe `key`. They are
+        kept until the node is written or the run ends."""
+        return self.write(lambda db: sessions.save_partial(db, run, place, key, tokens))
+
+    def partial(self, run: str, place: str, key: str) -> tuple[int, ...]:
+        """The tokens last saved there for this recipe; none where there are none."""
+        with self._reader.snapshot() as db:
+            return sessions.partial(db, run, place, key)
+
+    def run(self, id: str) -> RunRecord:
+        """Raises `UnknownId`."""
+        rows = self._reader.select(f"SELECT {RUN} FROM runs r WHERE id = ?", (id,))
+        if not rows:
+            raise UnknownId(f"no run has the id {id!r}")
+        return read_run(rows[0])
+
+    def latest_run(
+        self, session: str, branch: str | None = None, root: str | None = None
+    ) -> RunRecord | None:
+        """The last run of a branch that was not undone; with `root`, of those that answer this
+        question. Raises `UnknownId`."""
+        with self._reader.snapshot() as db:
+            return sessions.latest_run(db, branches.named(db, session, branch), root)
+
+    def unfinished_runs(self) -> list[RunRecord]:
+        """Runs that were accepted and have not ended, oldest first."""
+        rows = self._reader.select(f"SELECT {RUN} FROM runs r WHERE outcome IS NULL ORDER BY id")
+        return [read_run(row) for row in rows]
+
+    def finished(self, run: str) -> RunFinished | None:
+        """How a run ended; None while it goes on. Raises `UnknownId`."""
+        return self.run(run).finished
+
+    def module_costs(self, engine: str) -> dict[str, Cost]:
+        """What a node of each module has cost on this machine with this engine (a fingerprint)."""
+        with self._reader.snapshot() as db:
+            return costs.by_module(db, engine)
+
+    # ------------------------------------------------------------ branches
+
+    def view(self, session: str, branch: str | None = None) -> View:
+        """What a branch shows, None meaning the current one. Kept until something is written to
+        the session. Raises `UnknownId`."""
+        with self._viewing:
+            version = self._versions[session]
+            kept = self._views.get((session, branch))
+        if kept and kept[0] == version:
+            return kept[1]
+        with self._reader.snapshot() as db:
+            at = branches.named(db, session, branch)
+            graph = Graph(views.shown(db, at), views.removed(db, at))
+        view = View(session, at, graph)
+        with self._viewing:
+            self._views.pop((session, branch), None)
+            self._views[session, branch] = version, view
+            if len(self._views) > VIEWS:
+                del self._views[next(iter(self._views))]
+        return view
+
+    def commit(
+        self,
+        session: str,
+        branch: str | None,
+        kind: OpKind,
+        label: str,
+        changes: Sequence[Change | Edited],
+        *,
+        head: int | None,
+    ) -> "Future[int]":
+        """Queue one operation at the end of a branch; the future has its id.
+
+        A `Change` says of a node which revision is shown; an `Edited` writes the next one first,
+        which keeps root and place of the one before. Fails with `Conflict` when the branch's head
+        is not `head` any more, with `UnknownId` for an unknown session or branch.
+        """
+        _assert_final([Written(change[0]) for change in changes if not isinstance(change, Change)])
+
+        def write(db: sqlite3.Connection) -> int:
+            at = branches.named(db, session, branch)
+            branches.expect_head(at, head)
+            op = branches.append(db, at, kind, _line(label))
+            said = []
+            for change in changes:
+                if not isinstance(change, Change):
+                    node, hold, seen = change
+                    revision = insert(db, Written(node, seen=seen), None)
+                    change = Change(node.id, revision, hold)
+                said.append(change)
+            branches.record(db, op, said)
+            self._touched.add(session)
+            return op
+
+        return self.write(write)
+
+    def branches(self, session: str) -> list[Branch]:
+        """The branches of a session, oldest first. Raises `UnknownId`."""
+        with self._reader.snapshot() as db:
+            branches.named(db, session, None)
+            return branches.every(db, session)
+
+    def fork(
+        self, session: str, name: str, *, source: str | None = None, at: str | None = None
+    ) -> "Future[Branch]":
+        """Queue a new branch that begins as `source` (None: the current one) stands, because of
+        the node `at`; it becomes the current one. Nothing is copied.
+
+        Raises `BadRequest` for what is no name, `UnknownId` for a node that `source` does not show;
+        fails with `BadRequest` when the name is taken.
+        """
+        branches.check_name(name)
+        view = self.view(session, source)
+        if at is not None and at not in view.graph:
+            raise UnknownId(
+                f"branch {view.branch.name!r} of session {session} shows no node {at!r}; "
+                "`smysl show` lists what it shows"
             )
 
-        return self._writer.submit(write)
+        def write(db: sqlite3.Connection) -> Branch:
+            branches.create(db, session, name, branches.named(db, session, source).head, at)
+            return self._switch(db, session, name)
 
-    # ------------------------------------------------------------ reading
+        return self.write(write)
+
+    def switch(self, session: str, name: str) -> "Future[Branch]":
+        """Queue that `name` is the current branch. Fails with `UnknownId`."""
+        return self.write(lambda db: self._switch(db, session, name))
+
+    def log(self, session: str, branch: str | None = None) -> list[Op]:
+        """The operations of a branch, newest first. Raises `UnknownId`."""
+        with self._reader.snapshot() as db:
+            return branches.log(db, session, branches.named(db, session, branch).name)
+
+    def undo(self, session: str, branch: str | None = None) -> "Future[Op]":
+        """Queue that the branch goes back by one operation; the future has that operation. Fails
+        with `NothingToUndo`: the first run of a session stays."""
+        return self._move(session, branch, branches.undo)
+
+    def redo(self, session: str, branch: str | None = None) -> "Future[Op]":
+        """Queue that the branch goes on to what was undone last; the future has that operation.
+        Fails with `NothingToRedo`, also when something new was done since."""
+        return self._move(session, branch, branches.redo)
+
+    # ------------------------------------------------------------ sessions
+
+    def session(self, id: str) -> SessionSummary:
+        """One session. Raises `UnknownId`."""
+        with self._reader.snapshot() as db:
+            return sessions.summary(db, id)
+
+    def sessions(self, limit: int = 20) -> list[SessionSummary]:
+        """The latest sessions, newest first."""
+        with self._reader.snapshot() as db:
+            rows = db.execute("SELECT id FROM sessions ORDER BY id DESC LIMIT ?", (limit,))
+            return [sessions.summary(db, id) for (id,) in rows.fetchall()]
+
+    def rename(self, session: str, title: str) -> "Future[None]":
+        """Queue another title. Raises `BadRequest` for an empty or a long one; fails with
+        `UnknownId`."""
+        line = sessions.check_title(title)
+
+        def write(db: sqlite3.Connection) -> None:
+            branches.named(db, session, None)
+            db.execute("UPDATE sessions SET title = ? WHERE id = ?", (line, session))
+
+        return self.write(write)
+
+    def delete(self, session: str) -> "Future[None]":
+        """Queue that a session goes with everything in it, for ever. Fails with `BadRequest` while
+        a run goes on in it, with `UnknownId`."""
+
+        def write(db: sqlite3.Connection) -> None:
+            sessions.delete(db, session)
+            self._touched.add(session)
+
+        return self.write(write)
+
+    # ------------------------------------------------------------ finding
 
     def node(self, id: str) -> Node:
-        """The latest revision of a node. Raises `UnknownId`."""
-        rows = self._nodes("WHERE id = ? ORDER BY revision DESC LIMIT 1", (id,))
+        """The latest revision of a node, in whatever branch. Raises `UnknownId`."""
+        rows = self._nodes("WHERE n.id = ? ORDER BY revision DESC LIMIT 1", (id,))
         if not rows:
             raise UnknownId(
                 f"no node has the id {id!r}; `smysl sessions list` and `smysl show` list ids"
             )
         return rows[0].node
 
-    def session(self, id: str) -> SessionSummary:
-        """One session. Raises `UnknownId`."""
-        found = self._summaries("WHERE s.id = ?", (id,))
-        if not found:
-            raise UnknownId(f"no session has the id {id!r}; `smysl sessions list` lists them")
-        return found[0]
+    def revision(self, id: str, number: int) -> Node:
+        """One revision of a node, the first being 0. Raises `UnknownId`."""
+        rows = self._nodes("WHERE n.id = ? AND revision = ?", (id, number))
+        if not rows:
+            raise UnknownId(f"no node has the id {id!r} and a revision {number}")
+        return rows[0].node
 
-    def sessions(self, limit: int = 20) -> list[SessionSummary]:
-        """The latest sessions, newest first."""
-        return self._summaries("ORDER BY s.id DESC LIMIT ?", (limit,))
+    def revisions(self, id: str) -> list[Revision]:
+        """Every revision of a node, oldest first. Raises `UnknownId`."""
+        rows = self._reader.select(
+            f"SELECT {COLUMNS}, n.revision, n.run, (SELECT o.created FROM changes c JOIN ops o "
+            "ON o.id = c.op WHERE o.session = n.session AND c.node = n.id "
+            "AND c.revision = n.revision ORDER BY c.seq LIMIT 1) "
+            "FROM nodes n WHERE n.id = ? ORDER BY n.revision",
+            (id,),
+        )
+        if not rows:
+            raise UnknownId(f"no node has the id {id!r}")
+        return [Revision(row[9], read_node(row[:9]), row[10], row[11]) for row in rows]
+
+    def derived_revision(self, id: str, revision: int) -> int | None:
+        """The revision that was derived last before a person changed the node to this one, or this
+        one if it was derived itself; None where there was none. Raises `UnknownId`."""
+        with self._reader.snapshot() as db:
+            return views.derived_revision(db, id, revision)
 
     def session_nodes(self, session: str) -> list[Node]:
-        """Every node of a session in the order of writing, each in its latest revision."""
-        return [
-            stored.node
-            for stored in self._nodes(
-                "WHERE session = ? AND revision = "
-                "(SELECT max(revision) FROM nodes later WHERE later.id = nodes.id) ORDER BY rowid",
-                (session,),
-            )
-        ]
+        """What the current branch of a session shows, in the order of first writing. Raises
+        `UnknownId`."""
+        graph = self.view(session).graph
+        return [graph.node(id) for id in graph]
 
     def run_nodes(self, run: str) -> list[Node]:
         """Every node that a run has written, in the order of writing."""
-        return [stored.node for stored in self._nodes("WHERE run = ? ORDER BY rowid", (run,))]
+        return [stored.node for stored in self._nodes("WHERE run = ? ORDER BY seq", (run,))]
 
     def find_recipe(self, key: str, run: str | None = None) -> Node | None:
         """The latest node made by the recipe with this key, in any session; one made by `run`
@@ -214,15 +470,21 @@ class Store:
     def find_stored(self, key: str, run: str | None = None) -> StoredNode | None:
         """As `find_recipe`, with the run that made the node."""
         rows = self._nodes(
-            "WHERE recipe_key = ? ORDER BY run IS ? DESC, rowid DESC LIMIT 1", (key, run)
+            "WHERE recipe_key = ? ORDER BY run IS ? DESC, seq DESC LIMIT 1", (key, run)
         )
         return rows[0] if rows else None
+
+    def search(self, text: str, limit: int = 20) -> list[Hit]:
+        """Nodes of all sessions and branches whose text has every word of `text`, the last one at
+        least begun; each node once, in the latest revision that matches, best first."""
+        with self._reader.snapshot() as db:
+            return search.search(db, text, limit)
 
     def resolve(self, reference: str) -> str:
         """The id of the one session or node that `reference` names: `@last` (the newest session),
         an id, or a unique prefix of one. Raises `UnknownId` or `AmbiguousId`."""
         if reference == LAST:
-            newest = self._select("SELECT id FROM sessions ORDER BY id DESC LIMIT 1", ())
+            newest = self._reader.select("SELECT id FROM sessions ORDER BY id DESC LIMIT 1")
             if not newest:
                 raise UnknownId("there is no session yet; ask something first")
             return str(newest[0][0])
@@ -232,7 +494,7 @@ class Store:
                 f"{reference[:40]!r} is no id; ids are {LENGTH} letters and digits, or {LAST}"
             )
         between = (prefix, prefix + "~")
-        rows = self._select(
+        rows = self._reader.select(
             "SELECT id FROM sessions WHERE id >= ? AND id < ? "
             "UNION SELECT id FROM nodes WHERE id >= ? AND id < ? LIMIT 4",
             between + between,
@@ -245,191 +507,108 @@ class Store:
             raise AmbiguousId(f"{reference!r} could be {some}; give more letters")
         return prefix if prefix in found else found[0]
 
-    def unfinished_runs(self) -> list[RunRecord]:
-        """Runs that were accepted and have not ended, oldest first."""
-        rows = self._select(
-            "SELECT id, session, question, program, request FROM runs "
-            "WHERE outcome IS NULL ORDER BY id",
-            (),
-        )
-        return [
-            RunRecord(id=id, session=session, question=question, program=program, request=request)
-            for id, session, question, program, request in rows
-        ]
-
-    def finished(self, run: str) -> RunFinished | None:
-        """How a run ended; None while it goes on. Raises `UnknownId`."""
-        rows = self._select("SELECT finished FROM runs WHERE id = ?", (run,))
-        if not rows:
-            raise UnknownId(f"no run has the id {run!r}")
-        return None if rows[0][0] is None else _finished.decode(rows[0][0])
+    # ------------------------------------------------------------ the file
 
     def check(self) -> None:
-        """Raise `StoreCorrupt` unless the file is sound, every edge points to a node, every value
-        hash is that of its row, every node is final, and every run's question exists."""
-        laws = {
-            "nodes with an input that does not exist": (
-                "SELECT DISTINCT node FROM edges WHERE input NOT IN (SELECT id FROM nodes)"
-            ),
-            "edges of nodes that do not exist": (
-                "SELECT DISTINCT node FROM edges WHERE node NOT IN (SELECT id FROM nodes)"
-            ),
-            "nodes without a session": (
-                "SELECT id FROM nodes WHERE session NOT IN (SELECT id FROM sessions)"
-            ),
-            "finished runs with a node that is not final": (
-                "SELECT r.id FROM runs r JOIN nodes n ON n.run = r.id WHERE r.outcome IS NOT NULL "
-                "AND n.status NOT IN ('done', 'failed', 'cancelled')"
-            ),
-            "runs without their question": (
-                "SELECT id FROM runs WHERE question NOT IN (SELECT id FROM nodes)"
-            ),
-        }
-        sound = self._select("PRAGMA integrity_check(1)", ())
-        if sound[0][0] != "ok":
-            raise StoreCorrupt(f"database {self.path} is damaged: {sound[0][0]}. {BACKUP}")
-        for law, query in laws.items():
-            if broken := self._select(query, ()):
-                raise StoreCorrupt(f"database {self.path} has {law}: {broken[0][0]}. {BACKUP}")
-        for id, hash, kind, text, data in self._select(
-            "SELECT id, value_hash, kind, text, data FROM nodes", ()
-        ):
-            if value_hash(kind, text, _data.decode(data)) != hash:
-                raise StoreCorrupt(
-                    f"database {self.path}: node {id} is not what was written. {BACKUP}"
-                )
+        """Raise `StoreCorrupt` unless the file is sound and every law of `laws` holds: what is
+        named exists, every value hash is that of its row, what is found is what is there."""
+        with self._reader.snapshot() as db:
+            laws.check(db, self.path)
+        if self._writer is not None:
+            self.write(laws.check_search).result()
 
     def close(self) -> None:
         """Write what is queued and close. Idempotent."""
-        if self._closed:
-            return
-        self._closed = True
-        self._writer.close()
-        with self._reading:
-            self._reader.close()
+        if self._writer is not None:
+            self._writer.close()
+        self._reader.close()
+        if self._claim is not None:
+            self._claim.release()
 
-    def _select(self, query: str, values: Sequence[object]) -> list[tuple]:  # type: ignore[type-arg]
-        if self._closed:
-            raise StoreError("the store is closed; open it again")
-        # one connection is not for two threads at a time; reads take microseconds
-        with self._reading, _explained(self.path):
-            return self._reader.execute(query, values).fetchall()
+    def snapshot(self) -> AbstractContextManager[sqlite3.Connection]:
+        """A connection for several reads that see one state of the file; only for modules of this
+        package that have rows of their own. Raises `StoreError`."""
+        return self._reader.snapshot()
+
+    def write(self, write: Callable[[sqlite3.Connection], T]) -> "Future[T]":
+        """Queue a write of such a module; it is one transaction, and must not change what the
+        branches of a session show."""
+        if self._writer is None:
+            raise StoreError(
+                f"database {self.path} is open for reading only"
+                + (f", because it {self.problem}" if self.problem else "")
+                + f"; nothing can be written to it. {BACKUP}"
+            )
+        return self._writer.submit(write)
+
+    def _committed(self) -> None:
+        with self._viewing:
+            for session in self._touched:
+                self._versions[session] += 1
+        self._touched.clear()
+
+    def _put(self, db: sqlite3.Connection, written: Sequence[Written], run: str | None) -> int:
+        changes = []
+        for one in written:
+            revision = insert(db, one, run)
+            changes.append(Change(one.node.id, revision, None, one.again))
+            costs.add(db, one.node)
+            self._touched.add(one.node.session)
+            if run is not None and one.place is not None:
+                db.execute("DELETE FROM partials WHERE run = ? AND place = ?", (run, one.place))
+        if run is not None and changes:
+            branches.record(db, sessions.op_of(db, run), changes)
+        return changes[-1].revision or 0 if changes else 0
+
+    def _say_soon(self, run: str, changes: Sequence[Change]) -> "Future[None]":
+        def write(db: sqlite3.Connection) -> None:
+            branches.record(db, sessions.op_of(db, run), changes)
+            (session,) = db.execute("SELECT session FROM runs WHERE id = ?", (run,)).fetchone()
+            self._touched.add(session)
+
+        return self.write(write)
+
+    def _switch(self, db: sqlite3.Connection, session: str, name: str) -> Branch:
+        branches.make_current(db, session, name)
+        self._touched.add(session)
+        return branches.named(db, session, name)
+
+    def _move(
+        self,
+        session: str,
+        branch: str | None,
+        move: Callable[[sqlite3.Connection, Branch], Op],
+    ) -> "Future[Op]":
+        def write(db: sqlite3.Connection) -> Op:
+            op = move(db, branches.named(db, session, branch))
+            self._touched.add(session)
+            return op
+
+        return self.write(write)
 
     def _nodes(self, where: str, values: Sequence[object]) -> list[StoredNode]:
-        rows = self._select(
-            "SELECT id, session, kind, text, data, inputs, recipe, status, stats, run "
-            f"FROM nodes {where}",
-            values,
-        )
-        return [StoredNode(_node(row[:-1]), row[-1]) for row in rows]
-
-    def _summaries(self, where: str, values: Sequence[object]) -> list[SessionSummary]:
-        rows = self._select(
-            "SELECT s.id, s.title, s.created, r.program, "
-            "(SELECT count(DISTINCT id) FROM nodes WHERE session = s.id), r.finished "
-            "FROM sessions s LEFT JOIN runs r ON r.id = "
-            f"(SELECT max(id) FROM runs WHERE session = s.id) {where}",
-            values,
-        )
-        return [_summary(*row) for row in rows]
+        rows = self._reader.select(f"SELECT {COLUMNS}, n.run FROM nodes n {where}", values)
+        return [StoredNode(read_node(row[:-1]), row[-1]) for row in rows]
 
 
-def _summary(
-    id: str, title: str, created: str, program: str | None, nodes: int, finished: bytes | None
-) -> SessionSummary:
-    end = None if finished is None else _finished.decode(finished)
-    return SessionSummary(
-        id=id,
-        title=title,
-        created=created,
-        program=program or "",
-        nodes=nodes,
-        answer=end.answer if end else None,
-        verdict=end.verdict if end else None,
-    )
+def _assert_final(written: Sequence[Written]) -> None:
+    assert all(one.node.status in FINAL for one in written), "only final nodes are written"
 
 
-def _node(row: Iterable[object]) -> Node:
-    id, session, kind, text, data, inputs, recipe, status, stats = row
-    return msgspec.convert(
-        {
-            "id": id,
-            "session": session,
-            "kind": kind,
-            "text": text,
-            "data": _data.decode(data),  # type: ignore[arg-type]
-            "inputs": _edges.decode(inputs),  # type: ignore[arg-type]
-            "recipe": _recipe.decode(recipe),  # type: ignore[arg-type]
-            "status": status,
-            "stats": _stats.decode(stats),  # type: ignore[arg-type]
-        },
-        Node,
-    )
+def _on(record: RunRecord, branch: str) -> RunRecord:
+    return msgspec.structs.replace(record, branch=branch)
 
 
-def _insert_node(db: sqlite3.Connection, node: Node, key: str | None, run: str | None) -> None:
-    db.execute(
-        "INSERT INTO nodes (id, revision, session, run, kind, text, data, inputs, recipe, "
-        "recipe_key, value_hash, status, stats) VALUES (?1, "
-        "(SELECT coalesce(max(revision) + 1, 0) FROM nodes WHERE id = ?1), "
-        "?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-        (
-            node.id,
-            node.session,
-            run,
-            node.kind,
-            node.text,
-            _json.encode(node.data),
-            _json.encode(node.inputs),
-            _json.encode(node.recipe),
-            key,
-            value_hash(node.kind, node.text, node.data),
-            node.status,
-            _json.encode(node.stats),
-        ),
-    )
-    db.executemany(
-        "INSERT INTO edges (node, revision, position, role, input) VALUES (?1, "
-        "(SELECT max(revision) FROM nodes WHERE id = ?1), ?2, ?3, ?4)",
-        [(node.id, position, edge.role, edge.node) for position, edge in enumerate(node.inputs)],
-    )
+def _question(db: sqlite3.Connection, record: RunRecord, written: Sequence[Written]) -> str:
+    for one in written:
+        if one.node.id == record.question:
+            return one.node.text
+    row = db.execute(
+        "SELECT text FROM nodes WHERE id = ? ORDER BY revision DESC LIMIT 1", (record.question,)
+    ).fetchone()
+    return row[0] if row else ""
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    """A connection that any thread may use. Creates the folder (0700) and the file (0600) where
-    they are missing."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(mode=0o600)
-    except OSError as error:
-        raise StoreUnusable(
-            f"database {path} cannot be used: {error.strerror}. "
-            "Make its folder writable, or set SMYSL_DATA_DIR to another one."
-        ) from None
-    with _explained(path):
-        db = sqlite3.connect(
-            path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-        )
-    return db
-
-
-class _explained:
-    """Turns what SQLite raises into our errors, with the remedy."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, sqlite3.Error):
-            return
-        name = getattr(error, "sqlite_errorname", "") or ""
-        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            raise StoreLocked(
-                f"database {self._path} is held by another process; stop it and try again"
-            ) from error
-        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-            raise StoreCorrupt(f"database {self._path} is damaged ({error}). {BACKUP}") from error
-        raise StoreUnusable(f"database {self._path} cannot be used: {error}") from error
+def _line(label: str) -> str:
+    line = " ".join(label.split())
+    return line if len(line) <= LABEL_LENGTH else line[: LABEL_LENGTH - 3] + "..."

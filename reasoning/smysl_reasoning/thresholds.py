@@ -11,7 +11,7 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Least share of independent derivations that reach the answer, for "verified"."""
     check: float = 0.99
     """Least probability of the trained checker, for "verified"."""
-    decline: float = 0.35
+    decline: float = 0.3
     """An agreement below this is "not confident": no answer is given."""
     derivations: int = 3
     """Fewest independent derivations, for "verified": one that agrees with itself proves

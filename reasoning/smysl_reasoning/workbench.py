@@ -1,7 +1,7 @@
 """What a module works with while it runs: the engine's calls, the dialect, and drafts that become
 nodes.
 
-Knows nodes, recipes and when they are durable; never a program's shape or a socket.
+Knows nodes, recipes, places and when nodes are durable; never a program's shape or a socket.
 """
 
 import asyncio
@@ -10,15 +10,18 @@ import math
 import time
 from array import array
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from concurrent.futures import Future
+from typing import Literal, Protocol
 
 import msgspec
 
 from smysl_engines.base import EngineInfo, Sampling
 from smysl_reasoning.calls import Calls, Line, Lines
 from smysl_reasoning.dialects.base import Dialect
-from smysl_reasoning.errors import StoreError
+from smysl_reasoning.errors import TakenOut
 from smysl_reasoning.events import Event, NodeDelta, NodeFinished, NodeStarted
+from smysl_reasoning.graph import Placed
+from smysl_reasoning.history import Again
 from smysl_reasoning.modules.base import Input
 from smysl_reasoning.nodes import (
     Data,
@@ -31,6 +34,7 @@ from smysl_reasoning.nodes import (
     recipe_key,
     value_hash,
 )
+from smysl_reasoning.standing import Standing
 from smysl_reasoning.store import Store
 from smysl_reasoning.thresholds import Thresholds
 
@@ -40,6 +44,14 @@ LINE_TOKENS = 64
 """Most tokens of one line: a plan, a thought, a direct answer."""
 EXACT = "exact"
 """Stands for the engine in the recipe of a node that no model made."""
+RETRY_TEMPERATURE = 0.7
+"""Of a greedy node that is to be made again with a seed."""
+JOURNAL_S = 0.25
+"""How often the tokens of a running node are written down."""
+
+Purpose = Literal["write", "preview", "replay"]
+"""Why a program is walked. Only `write` writes nodes and reuses those of other runs; a `preview` makes no calls; a
+`replay` makes them all again."""
 
 
 class Announce(Protocol):
@@ -56,7 +68,10 @@ class Desk:
         *,
         run: str,
         session: str,
+        root: str,
+        program: str,
         store: Store,
+        standing: Standing,
         calls: Calls,
         info: EngineInfo,
         dialect: Dialect,
@@ -64,10 +79,15 @@ class Desk:
         seed: int,
         announce: Announce,
         new_id: Callable[[], str],
+        purpose: Purpose = "write",
     ) -> None:
         self.run = run
         self.session = session
+        self.root = root
+        """The question's node."""
+        self.program = program
         self.store = store
+        self.standing = standing
         self.calls = calls
         self.info = info
         self.dialect = dialect
@@ -75,19 +95,24 @@ class Desk:
         self.seed = seed
         self.announce = announce
         self.new_id = new_id
+        self.purpose = purpose
         self.running: dict[str, Draft] = {}
         """Drafts that watchers have been told of and that have no final node."""
         self.unannounced: dict[str, Node] = {}
         """Final nodes whose write is under way."""
+        self.made: dict[str, Node] = {}
+        """Place -> the node that this walk came to, kept or made."""
+        self.reused: list[str] = []
+        """Ids of nodes that were made elsewhere by the same recipe and cost nothing."""
 
     def bench(self, step: str, branch: int) -> "Workbench":
         return Workbench(self, step, branch)
 
-    def cancelled_nodes(self) -> list[Node]:
-        """Take the drafts that were stopped, as cancelled nodes."""
+    def cancelled_drafts(self) -> "list[Draft]":
+        """Take the drafts that were stopped."""
         drafts = list(self.running.values())
         self.running.clear()
-        return [draft.stopped() for draft in drafts]
+        return drafts
 
 
 class Workbench:
@@ -108,7 +133,7 @@ class Workbench:
         text = f"{self.desk.seed}/{self._step}/{self._branch}"
         return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
-    def lines(self, sampling: Sampling) -> Lines:
+    def lines(self, sampling: Sampling, adapter: str | None = None) -> Lines:
         """A reader of lines under `sampling`. Close it."""
         return Lines(
             self.calls,
@@ -116,13 +141,17 @@ class Workbench:
             end=self.dialect.end,
             context=self.info.context,
             line_tokens=LINE_TOKENS,
+            adapter=adapter,
         )
 
-    async def line(self, prompt: Sequence[int], sampling: Sampling) -> Line:
-        """One line by a call of its own."""
-        lines = self.lines(sampling)
+    async def line(
+        self, prompt: Sequence[int], draft: "Draft", on_token: Callable[[int], None] | None = None
+    ) -> Line:
+        """One line for a draft, by a call of its own; goes on where a crash cut it off."""
+        lines = self.lines(draft.sampling, draft.adapter)
+        lines.resume(draft.journaled())
         try:
-            return await lines.line(prompt)
+            return await lines.line(prompt, on_token or draft.journal)
         finally:
             lines.close()
 
@@ -130,73 +159,143 @@ class Workbench:
         """Greedy, one line."""
         return Sampling(max_tokens=LINE_TOKENS, stop=(self.dialect.end,))
 
+    def notes(self, node: Node) -> list[Node]:
+        """What a person has noted at a node."""
+        return self.desk.standing.notes(node.id)
+
     def draft(
         self,
         module: str,
         inputs: Sequence[Input],
         *,
+        name: str,
         prompt: Sequence[int] | str = "",
         sampling: Sampling | None = None,
     ) -> "Draft":
-        """A node to be: made by `module` from `inputs`, with a model call where there is
-        `sampling`."""
+        """A node to be: made by `module` from `inputs` and the notes at them, with a model call where
+        there is `sampling`. `name` tells it from the others that this module's run makes. Raises
+        `TakenOut`."""
+        place = f"{self.desk.program}/{self._step}/{self._branch}/{name}"
+        if self.desk.standing.removed(self.desk.root, place):
+            raise TakenOut(f"a person took out {place}")
+        old = self.desk.standing.at(self.desk.root, place)
+        again = old.again if old and sampling else None
+        if sampling is not None and again is not None:
+            sampling = _otherwise(sampling, again)
         recipe = Recipe(
             module=module,
             prompt=prompt if isinstance(prompt, str) else digest(prompt),
             sampling=_canonical(sampling),
             engine=self.info.fingerprint if sampling else EXACT,
+            adapter=again.adapter if again else None,
         )
-        return Draft(self.desk, recipe, inputs)
+        noted = [Input("note", note) for input in inputs for note in self.notes(input.node)]
+        known = {input.node.id for input in inputs}
+        every = [*inputs, *(note for note in noted if note.node.id not in known)]
+        return Draft(self.desk, place, recipe, sampling, every, old)
 
 
 class Draft:
-    """A node on its way: looked up by its recipe, else started, grown and finished."""
+    """A node on its way: found standing or by its recipe, else started, grown and finished."""
 
-    def __init__(self, desk: Desk, recipe: Recipe, inputs: Sequence[Input]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        place: str,
+        recipe: Recipe,
+        sampling: Sampling | None,
+        inputs: Sequence[Input],
+        old: Placed | None,
+    ) -> None:
         self._desk = desk
+        self.place = place
         self._recipe = recipe
+        self._sampling = sampling
         self._inputs = tuple(Edge(input.role, input.node.id) for input in inputs)
-        self._key = recipe_key(
-            recipe,
-            tuple(
-                (input.role, value_hash(input.node.kind, input.node.text, input.node.data))
-                for input in inputs
-            ),
+        self.seen = tuple(
+            value_hash(input.node.kind, input.node.text, input.node.data) for input in inputs
         )
+        roles = (edge.role for edge in self._inputs)
+        self._key = recipe_key(recipe, tuple(zip(roles, self.seen, strict=True)))
+        self._old = old or desk.standing.unplaced(desk.root, recipe, self._inputs, self.seen)
         self._kind: Kind = "step"
         self._text = ""
         self._began = time.perf_counter()
+        self._tokens: list[int] = []
+        self._written = 0.0
         self.id = ""
+        self.held = False
+        """A person holds the node that stands at this place."""
+
+    @property
+    def sampling(self) -> Sampling:
+        """How the model is to be sampled, as the program or the person who asked for a retry has it."""
+        assert self._sampling is not None, "an exact node has no sampling"
+        return self._sampling
+
+    @property
+    def adapter(self) -> str | None:
+        return self._recipe.adapter
+
+    @property
+    def changed(self) -> bool:
+        """A person asked for it to be made otherwise than its program says."""
+        return self._old is not None and self._old.again is not None
 
     async def reused(self) -> Node | None:
-        """The node that this recipe has made before: this run's own (after a crash) as it is,
-        another's as a copy that cost no call. None when it has to be made."""
+        """The node that need not be made: the one at this place, when a person holds it or when its
+        recipe and inputs are what they were; else a copy of one that the same recipe made elsewhere,
+        which costs no call. None when it has to be made."""
+        old = self._old
+        if old is not None and old.hold is not None:
+            return self._kept(old)
+        if self._desk.purpose == "replay":
+            return None
+        if old is not None and self._stands(old):
+            return self._kept(old)
         stored = self._desk.store.find_stored(self._key, self._desk.run)
         if stored is None:
             return None
         made = stored.node
         cached = made.stats.prompt_tokens
         self._desk.calls.add(prompt_tokens=cached, cached_tokens=cached)
-        if stored.run == self._desk.run:
-            self._desk.announce(NodeFinished(made))
-            return made
         self.start(made.kind)
         stats = Stats(prompt_tokens=cached, cached_tokens=cached, confidence=made.stats.confidence)
-        return await self.finish(made.kind, made.text, made.data, stats=stats, status=made.status)
+        node = await self.finish(made.kind, made.text, made.data, stats=stats, status=made.status)
+        self._desk.reused.append(node.id)
+        return node
 
     def start(self, kind: Kind) -> None:
         """Tell watchers that the node is being made. A node that is finished without is told of
         only then."""
-        self.id = self._desk.new_id()
+        if self._desk.purpose == "preview" and self._sampling is not None:
+            return
+        self._name(kind)
         self._kind = kind
         self._desk.running[self.id] = self
-        self._desk.announce(NodeStarted(self._node(kind, "", None, "running", Stats())))
+        self._desk.announce(NodeStarted(self.node(kind, "", None, "running", Stats())))
 
     def grow(self, text: str) -> None:
         """Tell watchers of text that a started node has gained."""
         if text:
             self._text += text
             self._desk.announce(NodeDelta(self.id, text))
+
+    def journal(self, token: int) -> None:
+        """Note a token that the model has said; now and then all of them are written down, so that
+        a crash loses little."""
+        self._tokens.append(token)
+        now = time.monotonic()
+        self._written = self._written or now
+        if now - self._written >= JOURNAL_S and self._desk.purpose == "write":
+            self._written = now
+            self._desk.store.save_partial(self._desk.run, self.place, self._key, self._tokens[:])
+
+    def journaled(self) -> tuple[int, ...]:
+        """What the model had said of this node before a crash."""
+        if self._desk.purpose != "write":
+            return ()
+        return self._desk.store.partial(self._desk.run, self.place, self._key)
 
     async def finish(
         self,
@@ -210,27 +309,24 @@ class Draft:
         """Write the node, then tell watchers of it; it is durable when this returns. Whatever the
         model said counts as finished, sense or not: the recipe would say it again. Raises
         `StoreError`."""
-        self.id = self.id or self._desk.new_id()
+        self._name(kind)
         stats = stats or Stats(milliseconds=self._milliseconds())
-        node = self._node(kind, text, data, status, stats)
+        node = self.node(kind, text, data, status, stats)
         self._desk.running.pop(self.id, None)
-        self._desk.unannounced[self.id] = node
-        written = self._desk.store.put_soon([node], key=self._key, run=self._desk.run)
-        try:
-            await asyncio.wrap_future(written)
-        except StoreError:
-            del self._desk.unannounced[self.id]
-            raise
-        del self._desk.unannounced[self.id]
+        self._desk.made[self.place] = node
+        if self._desk.purpose == "write":
+            await self._write(node)
         self._desk.announce(NodeFinished(node))
         return node
 
-    def stopped(self) -> Node:
-        """The node as it stands, cancelled."""
+    def stop(self) -> Node:
+        """The node as it stands, cancelled; its write is queued. Raises `StoreError`."""
         stats = Stats(milliseconds=self._milliseconds())
-        return self._node(self._kind, self._text, None, "cancelled", stats)
+        node = self.node(self._kind, self._text, None, "cancelled", stats)
+        self._put(node)
+        return node
 
-    def _node(self, kind: Kind, text: str, data: Data | None, status: Status, stats: Stats) -> Node:
+    def node(self, kind: Kind, text: str, data: Data | None, status: Status, stats: Stats) -> Node:
         return Node(
             id=self.id,
             session=self._desk.session,
@@ -243,13 +339,62 @@ class Draft:
             stats=stats,
         )
 
+    async def _write(self, node: Node) -> None:
+        self._desk.unannounced[node.id] = node
+        try:
+            await asyncio.wrap_future(self._put(node))
+        finally:
+            del self._desk.unannounced[node.id]
+
+    def _put(self, node: Node) -> "Future[int]":
+        """Queue the node, in the place of the one that stood there."""
+        desk, old = self._desk, self._old
+        final = node.status != "cancelled"
+        again = old.again if old else None
+        if again is not None and final:
+            again = msgspec.structs.replace(again, done=True)
+        if old is not None and old.node.id != node.id:
+            desk.store.drop_soon(desk.run, [old.node.id])
+        return desk.store.put_soon(
+            [node],
+            key=self._key if final else None,
+            run=desk.run,
+            place=self.place,
+            root=desk.root,
+            seen=self.seen,
+            again=again,
+        )
+
+    def _kept(self, old: Placed) -> Node:
+        node = old.node
+        self.held = old.hold is not None
+        self._desk.made[self.place] = node
+        self._desk.announce(NodeFinished(node))
+        return node
+
+    def _stands(self, old: Placed) -> bool:
+        """Nothing that decides the node's value has changed since it was made."""
+        return (
+            old.node.recipe == self._recipe
+            and old.node.inputs == self._inputs
+            and old.seen == self.seen
+            and old.node.status in ("done", "failed")
+            and (old.again is None or old.again.done)
+        )
+
+    def _name(self, kind: Kind) -> None:
+        """The id of the node that stood at this place, where it is of the same kind; else a new one."""
+        if not self.id:
+            same = self._old is not None and self._old.node.kind == kind
+            self.id = self._old.node.id if same and self._old else self._desk.new_id()
+
     def _milliseconds(self) -> float:
         return round((time.perf_counter() - self._began) * 1000, 3)
 
 
 def line_stats(*lines: Line) -> Stats:
     """What lines cost together; confidence is the geometric mean of their tokens' probabilities."""
-    logprobs = [logprob for line in lines for logprob in line.logprobs]
+    logprobs = [p for line in lines for p in line.logprobs if not math.isnan(p)]
     return Stats(
         prompt_tokens=sum(line.prompt_tokens for line in lines),
         cached_tokens=sum(line.cached_tokens for line in lines),
@@ -263,6 +408,16 @@ def line_stats(*lines: Line) -> Stats:
 def digest(prompt: Sequence[int]) -> str:
     """BLAKE2b-128 (hex) of token ids."""
     return hashlib.blake2b(array("q", prompt).tobytes(), digest_size=16).hexdigest()
+
+
+def _otherwise(sampling: Sampling, again: Again) -> Sampling:
+    """The sampling that a person asked for; a greedy one is warmed up for a seed to matter."""
+    temperature = again.temperature
+    if temperature is None:
+        warm = again.seed is not None and sampling.temperature == 0
+        temperature = RETRY_TEMPERATURE if warm else sampling.temperature
+    seed = sampling.seed if again.seed is None else again.seed
+    return msgspec.structs.replace(sampling, temperature=temperature, seed=seed)
 
 
 def _canonical(sampling: Sampling | None) -> str:

@@ -1,5 +1,6 @@
 """A real daemon over a scripted service on a temporary socket, and real `smysl` processes."""
 
+import io
 import os
 import signal
 import subprocess
@@ -7,10 +8,11 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import pytest
 
+from smysl_cli.dispatch import run
 from smysl_daemon.client import Client
 from smysl_daemon.config import Dirs, find_dirs
 from smysl_daemon.errors import NoDaemon
@@ -117,3 +119,38 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     yield made
     assert made.alive()
     made.close()
+
+
+class Said(NamedTuple):
+    """What a command ended in."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Talk:
+    """Runs commands in this process: a process of its own for each would take most of the time."""
+
+    def __init__(
+        self, env: dict[str, str], patch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]
+    ) -> None:
+        self._patch = patch
+        self._capture = capture
+        for key, value in env.items():
+            if key.startswith("SMYSL_"):
+                patch.setenv(key, value)
+        patch.setenv("COLUMNS", "80")
+
+    def __call__(self, *words: str, stdin: bytes = b"") -> Said:
+        self._patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        self._capture.readouterr()
+        code = run(words)
+        out, err = self._capture.readouterr()
+        return Said(code, out, err)
+
+
+@pytest.fixture
+def talk(shell: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Talk:
+    """Commands against the daemon that the module shares."""
+    return Talk(shell.env, monkeypatch, capsys)

@@ -1,11 +1,14 @@
 """What can be typed or sent is documented."""
 
-import inspect
 import re
 import typing
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from smysl_cli.ask import ask
+import typer
+
+from smysl_cli.commands import app
 from smysl_cli.dispatch import VERBS
 from smysl_cli.exits import Exit
 from smysl_daemon import config, errors, protocol
@@ -15,17 +18,30 @@ CLI = (DOCS / "cli.md").read_text()
 PROTOCOL = (DOCS / "protocol.md").read_text()
 
 
-def test_every_command_and_option_is_documented() -> None:
-    hints = typing.get_type_hints(ask, include_extras=True)
-    infos = [hints[name].__metadata__[0] for name in inspect.signature(ask).parameters]
-    # in an Annotated, typer keeps the first name of an option where its default would be
-    declared = [[info.default, *(info.param_decls or ())] for info in infos]
-    options = [flag for one in declared for name in one for flag in str(name).split("/")]
-    options = [flag for flag in options if flag.startswith("-")]
-    assert "--program" in options
-    missing = [flag for flag in options if not re.search(rf"(?<![-\w]){flag}\b", CLI)]
+def commands(parser: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Each command with the words that call it."""
+    for name, one in parser.commands.items():
+        if hasattr(one, "commands"):
+            yield from commands(one, (*words, name))
+        else:
+            yield (*words, name), one
+
+
+ALL = dict(commands(typer.main.get_command(app)))
+
+
+def test_every_command_and_option_is_documented_and_has_help() -> None:
+    assert ("sessions", "replay") in ALL and {words[0] for words in ALL} == set(VERBS)
+    missing = []
+    for words, command in ALL.items():
+        assert command.help, words
+        if not re.search(rf"`[^`]*\b{words[-1]}\b|## {words[-1]}", CLI):
+            missing.append(" ".join(words))
+        flags = [flag for one in command.params for flag in (*one.opts, *one.secondary_opts)]
+        for flag in flags:
+            if flag.startswith("--") and not re.search(rf"(?<![-\w]){flag}\b", CLI):
+                missing.append(f"{' '.join(words)} {flag}")
     assert missing == []
-    assert [verb for verb in VERBS if not re.search(rf"`[^`]*\b{verb}\b|## {verb}", CLI)] == []
 
 
 def test_every_exit_code_and_setting_is_documented() -> None:

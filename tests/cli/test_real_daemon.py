@@ -47,8 +47,13 @@ def real(cold: Any, models_folder: Path) -> Iterator[Any]:
     stop_daemon(cold.dirs, now=True)
 
 
+ASKED = ("id", "kind", "text", "data", "inputs", "status", "stats")
+
+
 def by_id(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted(nodes, key=lambda node: str(node["id"]))
+    """What `ask` says of nodes; `show` adds what depends on the branch."""
+    said = [{key: node[key] for key in ASKED} for node in nodes]
+    return sorted(said, key=lambda node: str(node["id"]))
 
 
 def ask(real: Any, *words: str) -> dict[str, Any]:
@@ -81,6 +86,31 @@ def test_the_first_question_builds_the_engine_and_starts_the_daemon(real: Any) -
     assert long.returncode == 2 and "32768" in long.stderr
     assert real.smysl("-c", "-p", "direct", "And 6 * 8?").returncode in (0, 3)
     assert len(json.loads(real.smysl("sessions", "list", "--json").stdout)) == 1
+
+
+@pytest.mark.slow
+def test_a_session_is_edited_derived_undone_copied_and_deleted(real: Any, tmp_path: Path) -> None:
+    first = ask(real, "-p", "direct", "What is 6 * 7?")
+    question, *made = first["nodes"]
+    edit = ("edit", question["id"][:14], "--text", "What is 6 * 8?", "--json")
+    preview = json.loads(real.smysl(*edit, "--preview").stdout)
+    changed = json.loads(real.smysl(*edit).stdout)
+    assert changed["stale"] == preview["stale"] == [node["id"] for node in made]
+    derived = real.smysl("derive", "--json")
+    assert derived.returncode in (0, 3), derived.stderr
+    nodes = {node["id"]: node for node in json.loads(derived.stdout)["nodes"]}
+    assert set(changed["stale"]) <= set(nodes)
+    why = json.loads(real.smysl("why", made[-1]["id"], "--json").stdout)["reasons"]
+    assert why[0]["node"]["text"] == "What is 6 * 8?" and why[0]["current"]
+    assert real.smysl("undo", "-q").returncode == real.smysl("undo", "-q").returncode == 0
+    shown = json.loads(real.smysl("show", "--json").stdout)["nodes"]
+    assert by_id(shown) == by_id(first["nodes"])
+    file = tmp_path / "session.json"
+    assert real.smysl("sessions", "export", "-o", str(file)).returncode == 0
+    assert real.smysl("sessions", "import", str(file)).returncode == 0
+    assert real.smysl("sessions", "delete", first["session"], "--yes").returncode == 0
+    (left,) = json.loads(real.smysl("sessions", "list", "--json").stdout)
+    assert left["title"] == "What is 6 * 7?" and left["id"] != first["session"]
 
 
 @pytest.mark.slow

@@ -2,8 +2,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smysl_cli.text import cells, fit, printable
-from smysl_cli.tree import Style, draw, whole
-from smysl_daemon.protocol import EdgeView, NodeView, StatsView
+from smysl_cli.tree import Style, draw, listed, whole
+from smysl_daemon.shapes import EdgeView, NodeView, RecipeView, StatsView, VersionView
 
 
 def node(id: str, *inputs: str, kind: str = "step", text: str = "") -> NodeView:
@@ -39,6 +39,24 @@ def test_branches_are_indented_and_a_node_that_joins_them_stands_beside_them() -
         "├─ step      b",
         "└─ choice    v",
         "   answer    end",
+    ]
+
+
+def test_a_node_that_rests_on_a_later_written_one_hangs_under_it() -> None:
+    note = NodeView(id="note", kind="note", text="note", inputs=(EdgeView("at", "q"),))
+    lines = drawn(node("q", kind="question"), node("a", "q", "note"), node("b", "q"), note)
+    assert lines == ["question  q", "├─ note      note", "│  step      a", "└─ step      b"]
+
+
+def test_words_say_what_is_stale_held_and_kept() -> None:
+    stale = NodeView(id="a" * 20, kind="step", text="1 + 1", stale=True, hold=None)
+    held = NodeView(id="b" * 20, kind="step", text="1 + 2", stale=False, hold="edited")
+    kept = NodeView(id="c" * 20, kind="step", text="1 + 3", kept=True)
+    words = [line.split() for line in listed([stale, held, kept], Style(ids=True))]
+    assert [one[-2:] for one in words] == [
+        ["stale", "a" * 8],
+        ["edited", "b" * 8],
+        ["kept", "c" * 8],
     ]
 
 
@@ -113,3 +131,27 @@ def test_a_whole_node_names_what_it_rests_on() -> None:
     above = node("q" * 20, text="How many?")
     shown = "\n".join(whole(node("n" * 20, "q" * 20, text="two\nlines"), "s" * 20, [above]))
     assert "How many?" in shown and "two\nlines" in shown and "s" * 20 in shown
+
+
+def test_a_whole_node_says_how_it_was_made_and_lists_its_versions() -> None:
+    recipe = RecipeView(
+        module="derive@1", engine="f" * 32, sampling={"seed": 7, "temperature": 0.5}
+    )
+    one = NodeView(
+        id="n" * 20, kind="step", text="b", recipe=recipe, place="solve/0/step", hold="pinned"
+    )
+    versions = [
+        VersionView(revision=0, text="a" * 90, status="done", created="2026-11-23T12:00:00+00:00"),
+        VersionView(revision=1, text="b", status="done", shown=True),
+    ]
+    lines = whole(one, "s" * 20, [], branch="alt", versions=versions)
+    assert "made      by derive@1, temperature 0.5, seed 7, engine ffffffffffff" in lines
+    assert "place     solve/0/step" in lines
+    assert "session   " + "s" * 20 + ", branch alt" in lines
+    assert "status    done, pinned: not derived again" in lines
+    first, second = (line for line in lines if line.startswith("version"))
+    assert first.endswith("a…") and len(first) <= 80
+    assert second.split() == ["version", "1", "shown", "b"]
+    assert "made      by a person" in whole(
+        NodeView(id="n", kind="note", text="", recipe=None), "", []
+    )

@@ -1,7 +1,8 @@
 """A real `smysld` (lock, socket, server, signals) over a service that needs no model.
 
 What a question asks for is in its words: "slow", "outside", "doubtful", "broke", "crash", "flood",
-"branches"; anything else is answered with 42. Run as a program it serves like `smysld` in the
+"branches"; anything else is answered with 42. A change makes everything stale that rests on its
+node; a derivation makes it anew with the same text. Run as a program it serves like `smysld` in the
 foreground.
 """
 
@@ -13,25 +14,66 @@ import msgspec
 
 from smysl_daemon.app import run
 from smysl_daemon.config import Config, Dirs
+from smysl_daemon.errors import NothingStale
 from smysl_daemon.protocol import (
-    EdgeView,
-    EngineView,
+    Changed,
+    ChangeRequest,
+    Control,
+    Delete,
+    Derive,
+    Diff,
+    Edit,
+    Export,
+    Fork,
+    GetGraphStats,
+    GetLog,
+    Inject,
+    Merge,
     NodeDelta,
     NodeFinished,
     NodeShown,
     NodeStarted,
-    NodeView,
-    ProgramView,
+    OperationList,
+    Pin,
+    Preview,
+    Previewed,
+    Redo,
+    Rename,
+    Replay,
+    Replayed,
+    Retry,
     Run,
     RunEnded,
     RunEvent,
+    Search,
+    SessionChanged,
+    Show,
+    Switch,
+    TextDiff,
+    Undo,
+    Why,
+)
+from smysl_daemon.service import Differences, ModelView, Reasons, SessionShown
+from smysl_daemon.shapes import (
+    BranchView,
+    DifferenceView,
+    EdgeView,
+    EngineView,
+    GraphStatsView,
+    HitView,
+    NodeView,
+    OperationView,
+    ProgramView,
+    ReasonView,
+    ReplayDifferenceView,
     SessionView,
     StatsView,
     UsageView,
+    VersionView,
 )
-from smysl_daemon.service import ModelView, SessionShown
 from smysl_reasoning.errors import BadRequest, UnknownId
 
+WHEN = "2026-11-23T12:00:00+00:00"
 QUESTION_LIMIT = 32 * 1024
 SLOW_STEPS = 2000
 SLOW_INTERVAL_S = 0.02
@@ -42,7 +84,9 @@ class FakeRun:
         self._service = service
         self._request = request
         self.session = session
+        self.program = request.program
         self.cancelled = asyncio.Event()
+        self.running = True
         self._count = 0
         self._last = ""
 
@@ -110,6 +154,7 @@ class FakeRun:
             yield self._end("done", "42", "verified", "")
 
     def _end(self, outcome: str, answer: str | None, verdict: str, message: str) -> RunEnded:
+        self.running = False
         summary = self._service.known[self.session]
         self._service.known[self.session] = msgspec.structs.replace(
             summary, answer=answer, verdict=verdict, nodes=self._count
@@ -130,6 +175,34 @@ class FakeRun:
         )
 
 
+class FakeDerivation:
+    """Makes what is stale anew; the text stays."""
+
+    program = "solve"
+
+    def __init__(self, service: "FakeService", session: str) -> None:
+        self._service = service
+        self.session = session
+
+    def cancel(self) -> None:
+        pass
+
+    async def events(self) -> AsyncIterator[RunEvent | RunEnded]:
+        nodes = self._service.nodes[self.session]
+        for place, node in enumerate(nodes):
+            if node.stale is True:
+                nodes[place] = msgspec.structs.replace(node, stale=False)
+                yield NodeFinished(node=nodes[place])
+        yield RunEnded(
+            session=self.session,
+            outcome="done",
+            answer="43",
+            verdict="verified",
+            confidence=0.9,
+            seconds=0.01,
+        )
+
+
 class FakeService:
     """Sessions in memory, answers from a script."""
 
@@ -143,6 +216,11 @@ class FakeService:
         self.cancelled = 0
         self.checks = 0
         self._runs: list[FakeRun] = []
+        self.names: dict[str, list[str]] = {}
+        """Branches of a session, in order; each shows the same nodes."""
+        self.versions: dict[str, list[str]] = {}
+        self.log_: dict[str, list[OperationView]] = {}
+        self.undone: dict[str, list[OperationView]] = {}
 
     async def start(self, request: Run) -> FakeRun:
         if not request.question.strip():
@@ -158,13 +236,16 @@ class FakeService:
         self.known[session] = SessionView(
             id=session,
             title=request.question,
-            created="2026-11-23T12:00:00+00:00",
+            created=WHEN,
             program=request.program,
             nodes=1,
             answer=None,
             verdict=None,
         )
         self.nodes[session] = []
+        self.names[session] = ["main"]
+        self.log_[session] = [self._operation(0, "run", request.question)]
+        self.undone[session] = []
         started = FakeRun(self, request, session)
         self._runs.append(started)
         return started
@@ -172,15 +253,319 @@ class FakeService:
     async def sessions(self, limit: int) -> tuple[SessionView, ...]:
         return tuple(reversed(self.known.values()))[:limit]
 
-    async def show(self, id: str) -> SessionShown | NodeShown:
+    async def derive(self, request: Derive) -> FakeDerivation | FakeRun:
+        session = self._session(request.session)
+        self._branch(session, request.branch)
+        if request.program is not None:
+            node = self._node(request.node or "")
+            question = self.nodes[node[0]][0].text
+            return await self.start(Run(question=question, program=request.program))
+        if not any(node.stale is True for node in self.nodes[session]):
+            raise NothingStale(f"nothing is stale in branch {self.known[session].branch}")
+        return FakeDerivation(self, session)
+
+    async def control(self, request: Control) -> str:
+        session = self._session(request.session)
+        running = [one for one in self._runs if one.session == session and one.running]
+        if not running:
+            raise BadRequest(f"nothing runs in session {session[:8]}")
+        if request.action in ("cancel", "finish"):
+            for one in running:
+                one.cancel()
+        return session
+
+    async def change(self, request: ChangeRequest) -> Changed:
+        match request:
+            case Undo() | Redo():
+                return self._move(request)
+            case Edit() | Inject() | Delete() | Pin() | Retry() | Merge():
+                pass
+        session, place = self._node(request.node)
+        branch = self._branch(session, request.branch)
+        nodes = self.nodes[session]
+        node = nodes[place]
+        changed = node.id
+        match request:
+            case Edit(text=text):
+                if node.kind == "computed":
+                    raise BadRequest(f"{text!r} is no value of a computed node; write a = b")
+                self.versions.setdefault(node.id, [node.text]).append(text)
+                revision = len(self.versions[node.id]) - 1
+                nodes[place] = msgspec.structs.replace(
+                    node, text=text, hold="edited", revision=revision
+                )
+            case Inject(text=text):
+                changed = f"{session[:8]}note{len(nodes):08d}"
+                note = NodeView(
+                    id=changed, kind="note", text=text, inputs=(EdgeView("at", node.id),)
+                )
+                nodes.append(note)
+            case Delete():
+                del nodes[place]
+            case Pin(on=on):
+                nodes[place] = msgspec.structs.replace(node, hold="pinned" if on else None)
+                return self._done(session, branch, "pin", changed)
+            case Retry():
+                nodes[place] = msgspec.structs.replace(node, stale=True)
+            case Merge(source=source):
+                self._branch(session, source)
+                nodes[place] = msgspec.structs.replace(node, hold="taken")
+        wave = {node.id}
+        for index, one in enumerate(nodes):
+            if any(edge.node in wave for edge in one.inputs) and one.id != changed:
+                wave.add(one.id)
+                nodes[index] = msgspec.structs.replace(one, stale=True)
+        return self._done(session, branch, type(request).__name__.lower(), changed)
+
+    def _done(self, session: str, branch: str, kind: str, node: str) -> Changed:
+        operation = self._operation(len(self.log_[session]), kind, f"{kind} {node[:8]}")
+        self.log_[session].insert(0, operation)
+        return self._changed(session, branch, operation, node)
+
+    def _changed(self, session: str, branch: str, operation: OperationView, node: str) -> Changed:
+        stale = tuple(one.id for one in self.nodes[session] if one.stale is True)
+        return Changed(
+            session=session,
+            branch=branch,
+            op=operation.id,
+            label=operation.label,
+            node=node,
+            stale=stale,
+        )
+
+    def _move(self, request: Undo | Redo) -> Changed:
+        session = self._session(request.session)
+        branch = self._branch(session, request.branch)
+        done, undone = self.log_[session], self.undone[session]
+        if isinstance(request, Undo):
+            if len(done) < 2:
+                raise NothingStale("there is nothing to undo")
+            undone.append(done.pop(0))
+            return self._changed(session, branch, undone[-1], "")
+        if not undone:
+            raise NothingStale("there is nothing to do again")
+        done.insert(0, undone.pop())
+        return self._changed(session, branch, done[0], "")
+
+    def _operation(self, id: int, kind: str, label: str) -> OperationView:
+        return OperationView(id=id, kind=kind, label=label, run=None, created=WHEN)
+
+    def _branch(self, session: str, name: str | None) -> str:
+        if name is None:
+            return self.known[session].branch
+        if name not in self.names[session]:
+            raise UnknownId(f"session {session[:8]} has no branch {name!r}")
+        return name
+
+    def _session(self, id: str) -> str:
+        if id == "@last" and self.known:
+            return list(self.known)[-1]
+        for session in self.known:
+            if session == id or (len(id) <= 8 and session.startswith(id)):
+                return session
+        return self._node(id)[0]
+
+    def _node(self, id: str) -> tuple[str, int]:
+        for session, nodes in self.nodes.items():
+            for place, node in enumerate(nodes):
+                if node.id == id:
+                    return session, place
+        raise UnknownId(f"no session or node has an id that begins with {id!r}")
+
+    async def preview(self, request: Preview) -> Previewed:
+        session = self._session(request.session)
+        nodes = self.nodes[session]
+        stale = [node.id for node in nodes if node.stale is True]
+        if request.edit is not None:
+            session, place = self._node(request.edit.node)
+            nodes = self.nodes[session]
+            stale = [node.id for node in nodes[place + 1 :]]
+        return Previewed(
+            session=session,
+            branch=self._branch(session, request.branch),
+            stale=tuple(stale),
+            reused=tuple(stale[:1]),
+            kept=len(nodes) - len(stale),
+            calls=len(stale),
+            expected_tokens=10 * len(stale),
+            expected_seconds=0.25 * len(stale),
+        )
+
+    async def fork(self, request: Fork) -> BranchView:
+        session, place = self._node(request.node)
+        if request.name in self.names[session]:
+            raise BadRequest(f"there is a branch {request.name!r} already")
+        self.names[session].append(request.name)
+        return self._choose(session, request.name)
+
+    async def switch(self, request: Switch) -> BranchView:
+        session = self._session(request.session)
+        return self._choose(session, self._branch(session, request.name))
+
+    def _choose(self, session: str, name: str) -> BranchView:
+        self.known[session] = msgspec.structs.replace(self.known[session], branch=name)
+        return self._branch_view(session, name)
+
+    def _branch_view(self, session: str, name: str) -> BranchView:
+        nodes = self.nodes[session]
+        return BranchView(
+            session=session,
+            name=name,
+            current=self.known[session].branch == name,
+            at=nodes[0].id if name != "main" else None,
+            created=WHEN,
+            nodes=len(nodes),
+            stale=sum(node.stale is True for node in nodes),
+            last=self.log_[session][0].label,
+        )
+
+    async def branches(self, session: str) -> tuple[BranchView, ...]:
+        id = self._session(session)
+        return tuple(self._branch_view(id, name) for name in self.names[id])
+
+    async def log(self, request: GetLog) -> OperationList:
+        session = self._session(request.session)
+        return OperationList(
+            session=session,
+            branch=self._branch(session, request.branch),
+            operations=tuple(self.log_[session][: request.limit]),
+        )
+
+    async def why(self, request: Why) -> Reasons:
+        session, place = self._node(request.node)
+        nodes = self.nodes[session][: place + 1]
+        reasons = [
+            ReasonView(
+                node=node,
+                roles=("input",) if node is not nodes[-1] else (),
+                current=node.hold != "edited",
+                used=tuple(self.versions[node.id][:1]) if node.id in self.versions else (),
+            )
+            for node in nodes
+        ]
+        return Reasons(session, self._branch(session, request.branch), tuple(reasons))
+
+    async def diff(self, request: Diff) -> Differences | TextDiff:
+        session = self._session(request.session)
+        if {request.a, request.b} <= set(self.names[session]):
+            nodes = self.nodes[session]
+            return Differences(
+                session,
+                (
+                    DifferenceView(
+                        node=nodes[1].id,
+                        kind=nodes[1].kind,
+                        what="changed",
+                        a=nodes[1],
+                        b=msgspec.structs.replace(nodes[1], text="6 * 8 = 48"),
+                    ),
+                    DifferenceView(
+                        node=nodes[2].id, kind=nodes[2].kind, what="only b", a=None, b=nodes[2]
+                    ),
+                ),
+            )
+        a, b = (self.nodes[one][place] for one, place in map(self._node, (request.a, request.b)))
+        return TextDiff(a=a, b=b, words=(("=", "same "), ("-", a.text), ("+", b.text)))
+
+    async def search(self, request: Search) -> tuple[HitView, ...]:
+        return tuple(
+            HitView(
+                node=node.id,
+                kind=node.kind,
+                session=session,
+                title=self.known[session].title,
+                snippet=node.text,
+                rank=-1.0,
+            )
+            for session, nodes in self.nodes.items()
+            for node in nodes
+            if request.text.lower() in node.text.lower()
+        )[: request.limit]
+
+    async def rename(self, request: Rename) -> SessionChanged:
+        session = self._session(request.session)
+        self.known[session] = msgspec.structs.replace(self.known[session], title=request.title)
+        return SessionChanged(session=session, title=request.title)
+
+    async def delete_session(self, session: str) -> SessionChanged:
+        id = self._session(session)
+        del self.nodes[id]
+        return SessionChanged(session=id, title=self.known.pop(id).title)
+
+    async def graph_stats(self, request: GetGraphStats) -> GraphStatsView:
+        session = self._session(request.session)
+        nodes = self.nodes[session]
+        return GraphStatsView(
+            session=session,
+            branch=self._branch(session, request.branch),
+            nodes=len(nodes),
+            kinds={"question": 1, "answer": len(nodes) - 1},
+            statuses={"done": len(nodes)},
+            stale=0,
+            held=0,
+            edges=len(nodes) - 1,
+            prompt_tokens=100,
+            cached_tokens=50,
+            generated_tokens=9,
+            calls=3,
+            milliseconds=1500.0,
+        )
+
+    async def replay(self, request: Replay) -> Replayed:
+        session = self._session(request.session)
+        nodes = self.nodes[session]
+        return Replayed(
+            session=session,
+            branch=self._branch(session, request.branch),
+            same=len(nodes) - 1,
+            held=0,
+            different=tuple(
+                ReplayDifferenceView(node=node.id, place="solve/0", was=node.text, now="7")
+                for node in nodes
+                if node.text == "41"
+            ),
+            engines_were=("f" * 32,),
+            engine_now="f" * 32,
+        )
+
+    async def export(self, request: Export) -> bytes:
+        session = self._session(request.session)
+        if request.format == "json":
+            return msgspec.json.encode({"title": self.known[session].title})
+        return b"# " + self.known[session].title.encode() + b"\n" + b"x" * 1_000_000
+
+    async def import_session(self, data: bytes) -> SessionChanged:
+        try:
+            title = msgspec.json.decode(data, type=dict[str, str])["title"]
+        except msgspec.DecodeError as error:
+            raise BadRequest(f"this is no session: {error}") from None
+        started = await self.start(Run(question=title))
+        return SessionChanged(session=started.session, title=title)
+
+    async def show(self, request: Show) -> SessionShown | NodeShown:
+        id = request.id
         if id == "@last" and self.known:
             id = list(self.known)[-1]
         for session, nodes in self.nodes.items():
             if session.startswith(id) and session[:8] == id[:8] and len(id) <= 8 or session == id:
-                return SessionShown(self.known[session], tuple(nodes))
+                branch = self._branch(session, request.branch)
+                known = msgspec.structs.replace(self.known[session], branch=branch)
+                return SessionShown(known, tuple(nodes))
             for node in nodes:
                 if node.id == id:
-                    return NodeShown(session=session, node=node)
+                    branch = self._branch(session, request.branch)
+                    texts = self.versions.get(node.id, [node.text])
+                    versions = tuple(
+                        VersionView(
+                            revision=place,
+                            text=text,
+                            status="done",
+                            created=WHEN,
+                            shown=place == len(texts) - 1,
+                        )
+                        for place, text in enumerate(texts)
+                    )
+                    return NodeShown(session=session, node=node, branch=branch, versions=versions)
         raise UnknownId(f"no session or node has an id that begins with {id!r}")
 
     async def programs(self) -> tuple[ProgramView, ...]:

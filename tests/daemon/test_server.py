@@ -6,16 +6,22 @@ from typing import Any
 import msgspec
 import pytest
 
+from smysl_daemon import parts
 from smysl_daemon.errors import Code
 from smysl_daemon.framing import HEADER, MAX_FRAME
 from smysl_daemon.protocol import (
     PROTOCOL,
     Accepted,
     Cancel,
+    Changed,
     DaemonStatus,
+    Derive,
+    Edit,
     ErrorReply,
     GetStatus,
     Hello,
+    Import,
+    ImportTaken,
     ListPrograms,
     ListSessions,
     NodeFinished,
@@ -23,6 +29,7 @@ from smysl_daemon.protocol import (
     ProgramList,
     Run,
     RunEnded,
+    SessionChanged,
     SessionList,
     SessionPart,
     Show,
@@ -335,3 +342,51 @@ async def test_the_welcome_names_version_and_pid(serve: Any) -> None:
         welcome = await peer.receive()
         assert isinstance(welcome, Welcome)
         assert (welcome.protocol, welcome.pid) == (PROTOCOL, os.getpid())
+
+
+async def test_a_change_and_its_derivation_each_get_their_one_end(serve: Any) -> None:
+    async with serve() as running:
+        peer = await running.peer()
+        peer.send(Run(question="What is 6 * 7?"))
+        nodes = [
+            one.node for one in await peer.receive_all(RunEnded) if isinstance(one, NodeFinished)
+        ]
+        peer.send(Edit(node=nodes[0].id, text="What is 6 * 8?"))
+        changed = await peer.receive()
+        assert isinstance(changed, Changed)
+        assert changed.stale == tuple(node.id for node in nodes[1:])
+        peer.send(Derive(session=changed.session))
+        got = await peer.receive_all(RunEnded)
+        assert isinstance(got[0], Accepted) and got[0].program == "solve"
+        peer.send(Derive(session=changed.session))
+        refusal = await peer.receive()
+        assert isinstance(refusal, ErrorReply) and refusal.code is Code.NOTHING_TO_DO
+
+
+async def test_no_derivation_begins_over_the_limit_of_runs(serve: Any) -> None:
+    async with serve(max_runs=1) as running:
+        slow, other = await running.peer(), await running.peer()
+        slow.send(Run(question="slow"))
+        await slow.receive_all(NodeFinished)
+        other.send(Derive())
+        refusal = await other.receive()
+        assert isinstance(refusal, ErrorReply) and refusal.code is Code.BUSY
+
+
+async def test_an_import_over_its_limit_is_refused_and_the_next_one_taken(
+    serve: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "IMPORT_LIMIT", 100)
+    async with serve() as running:
+        peer = await running.peer()
+        peer.send(Import(data=b"x" * 60, more=True))
+        assert await peer.receive() == ImportTaken(size=60)
+        peer.send(Import(data=b"x" * 60, more=True))
+        refusal = await peer.receive()
+        assert isinstance(refusal, ErrorReply) and refusal.code is Code.BAD_REQUEST
+        assert "100 bytes, the limit" in refusal.message
+        peer.send(Import(data=b'{"title": ', more=True))
+        assert isinstance(await peer.receive(), ImportTaken)
+        peer.send(Import(data=b'"short"}', more=False))
+        taken = await peer.receive()
+        assert isinstance(taken, SessionChanged) and taken.title == "short"

@@ -20,8 +20,8 @@ from smysl_daemon.protocol import (
     NodeDelta,
     Run,
     RunEnded,
-    UsageView,
 )
+from smysl_daemon.shapes import UsageView
 from smysl_evals.records import Record, Setup
 from smysl_evals.suites import Item
 

@@ -3,6 +3,8 @@
 A derivation is written as lines: `["story 1", "step n0 / n1", "answer n2"]`.
 """
 
+import random
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -12,7 +14,14 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre
 
 from smysl_engines.base import Call, Choice
 from smysl_engines.scripted import Answer, Scripted, ScriptedEngine
-from smysl_reasoning.dialects.native import SPECIALS, NativeDialect, Thought, question_first, read
+from smysl_reasoning.dialects.native import (
+    SLOTS,
+    SPECIALS,
+    NativeDialect,
+    Thought,
+    question_first,
+    read,
+)
 from smysl_reasoning.nodes import PlanData
 from smysl_reasoning.runtime import Runtime
 from smysl_reasoning.store import Store
@@ -149,3 +158,73 @@ async def running(
         runtime.check()
         assert engine.running == 0, "an engine call outlived its run"
         engine.close()
+
+
+class Thinker:
+    """Has something to say after every prompt of the dialect, always the same.
+
+    A line follows from what a question is about, from the line before it and, under a temperature, from the seed and
+    from how much the output has said before: a sampled output that was cut off goes on as it would have only where
+    its reader says how far it was.
+    """
+
+    def __init__(self, dialect: NativeDialect) -> None:
+        self._dialect = dialect
+
+    def __call__(self, call: Call) -> Answer:
+        ids = self._dialect.ids
+        if isinstance(call.constraint, Choice):
+            yes = 0.5 + (zlib.crc32(repr(call.prompt).encode()) % 50) / 100
+            return Scripted(choice=0, probabilities=(yes, 1 - yes))
+        prompt = list(call.prompt)
+        if ids["<direct>"] in prompt:
+            said = prompt[prompt.index(ids["<direct>"]) + 1 :]
+            return self._dialect.direct(str(len(prompt) - len(said)))[len(said) :]
+        start = prompt.index(ids["<solve>"]) + 1
+        question, said = prompt[:start], prompt[start:]
+        text: list[int] = []
+        before: list[int] = []
+        while not before or before[0] != ids["<answer>"]:
+            line = self._line(said[len(text) :])
+            if not self._whole(line):
+                position = call.position + len(text) - len(said)
+                drawn = (call.sampling.seed, position) if call.sampling.temperature else None
+                line = self._next(question, text, before, drawn)
+            text, before = text + line, line
+        return text[len(said) :]
+
+    def _line(self, said: list[int]) -> list[int]:
+        """The first line of what was said, with the slot that a step fills."""
+        end = said.index(self._dialect.end) + 1 if self._dialect.end in said else len(said)
+        return said[: end + (said[:1] == [self._dialect.ids["<step>"]])]
+
+    def _whole(self, line: list[int]) -> bool:
+        step = line[:1] == [self._dialect.ids["<step>"]]
+        return line[-1 - step : len(line) - step] == [self._dialect.end]
+
+    def _next(
+        self, question: list[int], text: list[int], before: list[int], drawn: object
+    ) -> list[int]:
+        dialect, ids = self._dialect, self._dialect.ids
+        given = sum(ids["<n0>"] <= token < ids["<n0>"] + SLOTS for token in question)
+        words = len(question) % 3
+        chance = random.Random(repr((words, before, drawn)))
+        if not text:
+            return dialect.plan(PlanData("story", 1 + (words + chance.randrange(2)) % 3))
+        steps = sum(token == ids["<step>"] for token in text)
+        foreseen = dialect.read_plan(text[: text.index(dialect.end) + 1]).steps
+        if not given or steps >= foreseen:
+            return dialect.thought(Thought("answer", f"n{given + steps - 1}" if given else "yes"))
+        first, second = chance.randrange(given + steps), chance.randrange(given + steps)
+        step = Thought("step", f"n{first} {chance.choice('+-*')} n{second}")
+        return dialect.thought(step, given + steps)
+
+
+@pytest.fixture
+def thinking(dialect: NativeDialect) -> Callable[..., ScriptedEngine]:
+    """Makes an engine that has something to say about every question: `thinking(**engine options)`."""
+
+    def make(**options: object) -> ScriptedEngine:
+        return ScriptedEngine(Thinker(dialect), **{"context": 1024, **options})  # type: ignore[arg-type]
+
+    return make

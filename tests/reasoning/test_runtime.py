@@ -14,9 +14,10 @@ from smysl_reasoning.dialects.native import NativeDialect, read
 from smysl_reasoning.errors import BadRequest, EngineUnusable, RuntimeClosed, UnknownId
 from smysl_reasoning.events import Event, NodeDelta, NodeFinished, NodeStarted, RunFinished
 from smysl_reasoning.nodes import FINAL, AnswerData, CheckData, ChoiceData, Node, StepData
+from smysl_reasoning.opening import open_runtime
 from smysl_reasoning.requests import RunRequest
 from smysl_reasoning.run import Run
-from smysl_reasoning.runtime import Runtime, open_runtime
+from smysl_reasoning.runtime import Runtime
 from smysl_reasoning.store import RunRecord, Store
 
 QUESTION = "Tom has 48 apples. He shares them among 2 friends. How many does each get?"

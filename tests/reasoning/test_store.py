@@ -1,5 +1,6 @@
 """The journal: what it keeps, refuses and finds again."""
 
+import itertools
 import os
 import signal
 import sqlite3
@@ -8,14 +9,18 @@ import sys
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smysl_reasoning.costs import Cost
 from smysl_reasoning.errors import (
     AmbiguousId,
+    BadRequest,
     StoreCorrupt,
     StoreError,
+    StoreFull,
     StoreLocked,
     StoreTooNew,
     StoreUnusable,
@@ -95,7 +100,7 @@ def begun(store: Store, run: str = "r", session: str = "s", title: str | None = 
 def test_a_node_reads_as_it_was_written(written: Node, store: Store) -> None:
     if not store.sessions():
         begun(store)
-    store.put(written, key=written.id)
+    store.put(written, key=written.id, run="r")
     assert store.node(written.id) == written
     assert store.find_recipe(written.id) == written
     assert written in store.session_nodes("s")
@@ -125,7 +130,7 @@ def test_a_recipe_key_tells_inputs_their_roles_and_order_apart(
 def test_what_is_written_outlives_the_store(tmp_path: Path) -> None:
     store = Store.open(tmp_path / "deep" / "db")
     begun(store)
-    store.put(node("n1", "kept", "qr"))
+    store.put(node("n1", "kept", "qr"), run="r")
     store.end_run("r", END, [node("n2")]).result()
     store.close()
     store.close()
@@ -171,8 +176,8 @@ def test_a_run_ends_once(store: Store) -> None:
 
 def test_a_later_revision_is_read_and_the_earlier_one_kept(store: Store) -> None:
     begun(store)
-    store.put(node("n1", "first"))
-    store.put(node("n1", "second", "qr"))
+    store.put(node("n1", "first"), run="r")
+    store.put(node("n1", "second", "qr"), run="r")
     assert store.node("n1").text == "second"
     assert [n.text for n in store.session_nodes("s")] == ["?", "second"]
     with sqlite3.connect(store.path) as db:
@@ -186,7 +191,8 @@ def test_a_later_revision_is_read_and_the_earlier_one_kept(store: Store) -> None
 
 
 def test_a_recipe_finds_this_runs_node_before_a_later_one_of_another(store: Store) -> None:
-    begun(store)
+    begun(store, "r1")
+    begun(store, "r2", title=None)
     store.put(node("n1"), key="k", run="r1")
     store.put(node("n2"), key="k", run="r2")
     assert [n.id for n in (store.find_recipe("k"), store.find_recipe("k", "r1")) if n] == [
@@ -220,7 +226,7 @@ def test_writes_of_many_threads_are_all_kept(store: Store) -> None:
     begun(store)
 
     def write(start: int) -> None:
-        futures = [store.put_soon([node(f"n{start + i}")]) for i in range(50)]
+        futures = [store.put_soon([node(f"n{start + i}")], run="r") for i in range(50)]
         for future in futures:
             future.result()
 
@@ -234,11 +240,11 @@ def test_writes_of_many_threads_are_all_kept(store: Store) -> None:
 
 def test_a_write_that_fails_fails_alone(store: Store) -> None:
     begun(store)
-    good = store.put_soon([node("n1")])
+    good = store.put_soon([node("n1")], run="r")
     record = RunRecord(id="r", session="s", question="qr", program="solve", request=b"{}")
     bad = store.begin_run(record, [], None)  # the id is taken
-    after = store.put_soon([node("n2")])
-    with pytest.raises(StoreError, match="cannot write"):
+    after = store.put_soon([node("n2")], run="r")
+    with pytest.raises(StoreError, match="UNIQUE"):
         bad.result()
     good.result(), after.result()
     assert [n.id for n in store.session_nodes("s")] == ["qr", "n1", "n2"]
@@ -340,7 +346,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_a_database_that_another_process_writes_is_reported_as_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("smysl_reasoning.store.BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("smysl_reasoning.connection.BUSY_TIMEOUT_S", 0.05)
     path = tmp_path / "db"
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
@@ -359,6 +365,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from smysl_reasoning.nodes import Node
+from smysl_reasoning.costs import Cost
 from smysl_reasoning.store import RunRecord, Store
 store = Store.open(Path(sys.argv[1]))
 question = Node(id="q", session="s", kind="question", text="?", status="done")
@@ -366,7 +373,7 @@ record = RunRecord(id="r", session="s", question="q", program="solve", request=b
 store.begin_run(record, [question], "t").result()
 number = 0
 while True:
-    store.put(Node(id=f"n{number}", session="s", kind="note", text="x" * 500, status="done"))
+    store.put(Node(id=f"n{number}", session="s", kind="note", text="x" * 500, status="done"), run="r")
     print(number, flush=True)
     number += 1
 """
@@ -393,4 +400,218 @@ def test_a_finished_node_survives_kill_9(tmp_path: Path) -> None:
     assert {f"n{number}" for number in range(said[-1] + 1)} <= kept
     assert [record.id for record in store.unfinished_runs()] == ["r"]
     store.check()
+    store.close()
+
+
+def test_a_session_is_renamed_in_one_line(store: Store) -> None:
+    begun(store)
+    store.rename("s", "  a better\n title ").result()
+    assert store.session("s").title == "a better title"
+    for title in ("", " \n ", "x" * 201):
+        with pytest.raises(BadRequest, match="title"):
+            store.rename("s", title)
+
+
+def test_a_session_is_deleted_with_all_that_is_in_it(store: Store) -> None:
+    begun(store)
+    begun(store, "r2", "t")
+    for run, session in (("r", "s"), ("r2", "t")):
+        store.put(
+            msgspec.structs.replace(node(f"n{run}", "x", f"q{run}"), session=session), run=run
+        )
+    store.save_partial("r", "solve/plan", "k", [1, 2]).result()
+    with pytest.raises(BadRequest, match="while its run r goes on; cancel it first"):
+        store.delete("s").result()
+    store.end_run("r", END).result()
+    store.delete("s").result()
+    assert [summary.id for summary in store.sessions()] == ["t"]
+    for unknown in (store.session, store.session_nodes):
+        with pytest.raises(UnknownId):
+            unknown("s")
+    with sqlite3.connect(store.path) as db:
+        for table, kept in {"nodes": 2, "edges": 1, "runs": 1, "ops": 1, "changes": 2}.items():
+            assert db.execute(f"SELECT count(*) FROM {table}").fetchone() == (kept,)
+        assert db.execute("SELECT count(*) FROM moves").fetchone() == (1,)
+    db.close()
+    assert [n.id for n in store.session_nodes("t")] == ["qr2", "nr2"]
+
+
+def test_tokens_of_a_node_on_its_way_are_kept_until_it_is_written_or_its_run_ends(
+    store: Store,
+) -> None:
+    begun(store)
+    tokens = [0, 7, 2**32 - 1]
+    store.save_partial("r", "solve/plan", "k", [5]).result()
+    store.save_partial("r", "solve/plan", "k", tokens).result()
+    store.save_partial("r", "solve/steps", "k2", []).result()
+    assert store.partial("r", "solve/plan", "k") == tuple(tokens)
+    assert store.partial("r", "solve/plan", "other") == ()
+    assert store.partial("r", "solve/steps", "k2") == store.partial("x", "y", "z") == ()
+    store.put_soon([node("n1")], run="r", place="solve/plan").result()
+    assert store.partial("r", "solve/plan", "k") == ()
+    store.save_partial("r", "solve/plan", "k", tokens).result()
+    store.end_run("r", END).result()
+    assert store.partial("r", "solve/plan", "k") == ()
+    store.save_partial("r", "solve/plan", "k", tokens).result()
+    assert store.partial("r", "solve/plan", "k") == (), "the run has ended"
+
+
+def test_a_run_is_paused_as_long_as_it_goes_on(store: Store) -> None:
+    begun(store)
+    assert not store.run("r").paused
+    store.set_paused("r", True).result()
+    assert store.run("r").paused and store.unfinished_runs()[0].paused
+    store.set_paused("r", False).result()
+    assert not store.run("r").paused
+    store.set_paused("r", True).result()
+    store.end_run("r", END).result()
+    store.set_paused("r", True).result()
+    assert not store.run("r").paused
+    with pytest.raises(UnknownId):
+        store.run("x")
+
+
+ENGINES = itertools.count()
+costing = st.builds(
+    Node,
+    id=st.uuids().map(lambda u: u.hex[:20]),
+    session=st.just("s"),
+    kind=st.just("step"),
+    text=st.just(""),
+    recipe=st.none()
+    | st.builds(
+        Recipe,
+        module=st.sampled_from(["plan@1", "derive@1"]),
+        prompt=st.just(""),
+        sampling=st.just(""),
+        engine=st.sampled_from(["e", "f"]),
+    ),
+    status=st.sampled_from(["done", "failed", "cancelled"]),
+    stats=st.builds(
+        Stats,
+        calls=st.integers(0, 2),
+        generated_tokens=st.integers(0, 9),
+        milliseconds=st.integers(0, 9).map(float),
+    ),
+)
+
+
+def on(node: Node, engine: str) -> Node:
+    """A node of engine `e`, made by this one instead."""
+    if node.recipe is None or node.recipe.engine != "e":
+        return node
+    recipe = msgspec.structs.replace(node.recipe, engine=engine)
+    return msgspec.structs.replace(node, recipe=recipe)
+
+
+@given(written=st.lists(costing, max_size=12))
+@settings(max_examples=30)
+def test_costs_are_the_means_over_finished_nodes_that_were_no_copies(
+    written: list[Node], store: Store
+) -> None:
+    if not store.sessions():
+        begun(store)
+    engine = f"e{next(ENGINES)}"
+    written = [on(node, engine) for node in written]
+    store.put_soon(written, run="r").result()
+    expected = {}
+    for module in ("plan@1", "derive@1"):
+        stats = [
+            n.stats
+            for n in written
+            if n.recipe and (n.recipe.module, n.recipe.engine) == (module, engine)
+            if n.status == "done" and (n.stats.calls or n.stats.generated_tokens)
+        ]
+        if stats:
+            expected[module] = Cost(
+                sum(s.calls for s in stats) / len(stats),
+                sum(s.generated_tokens for s in stats) / len(stats),
+                sum(s.milliseconds for s in stats) / len(stats),
+                len(stats),
+            )
+    assert store.module_costs(engine) == expected
+
+
+def test_a_full_disk_is_named_and_what_was_written_before_is_kept(store: Store) -> None:
+    begun(store)
+    store.put(node("n1"), run="r")
+
+    def limit(pages: int) -> None:
+        store.write(lambda db: db.execute(f"PRAGMA max_page_count = {pages}").fetchone()).result()
+
+    with sqlite3.connect(store.path) as db:
+        (pages,) = db.execute("PRAGMA page_count").fetchone()
+    db.close()
+    limit(pages + 2)
+    with pytest.raises(StoreFull, match="disk is full.*kept.*Free space"):
+        store.put(node("n2", "x" * 100_000), run="r")
+    assert [n.id for n in store.session_nodes("s")] == ["qr", "n1"]
+    store.check()
+    limit(2**30)
+    store.put(node("n2", "x" * 100_000), run="r")
+    assert [n.id for n in store.session_nodes("s")] == ["qr", "n1", "n2"]
+
+
+def test_a_full_disk_fails_every_write_of_its_transaction_and_no_other(store: Store) -> None:
+    begun(store)
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold(db: sqlite3.Connection) -> None:
+        entered.set()
+        leave.wait(10)
+
+    held = store.write(hold)
+    entered.wait(10)
+    first = store.put_soon([node("n1")], run="r")
+    full = store.write(lambda db: db.execute("PRAGMA max_page_count = 1").fetchone())
+    big = store.put_soon([node("n2", "x" * 10**6)], run="r")
+    leave.set()
+    held.result()
+    full.result() if not full.exception() else None
+    with pytest.raises(StoreFull):
+        big.result()
+    store.write(lambda db: db.execute("PRAGMA max_page_count = 1073741823").fetchone()).result()
+    kept = [n.id for n in store.session_nodes("s")]
+    assert kept == (["qr"] if first.exception() else ["qr", "n1"]), "told what became of it"
+    store.put(node("n3"), run="r")
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from smysl_reasoning.errors import StoreError
+from smysl_reasoning.nodes import Node
+from smysl_reasoning.store import Store
+store = Store.open(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+number = 0
+while True:
+    try:
+        store.put(Node(id=f"n{number}", session="s", kind="note", text="x" * 500, status="done"), run="r")
+    except StoreError as error:
+        print(number, type(error).__name__, error)
+        break
+    number += 1
+"""
+
+
+def test_a_disk_that_fails_is_named_and_the_file_stays_sound(tmp_path: Path) -> None:
+    path = tmp_path / "db"
+    store = Store.open(path)
+    begun(store)
+    store.close()
+    said = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        check=True,
+    ).stdout
+    number, error, message = said.split(" ", 2)
+    assert error in ("StoreUnusable", "StoreFull") and "is kept" in message
+    store = Store.open(path)
+    store.check()
+    assert [n.id for n in store.session_nodes("s")] == ["qr"] + [
+        f"n{n}" for n in range(int(number))
+    ]
     store.close()

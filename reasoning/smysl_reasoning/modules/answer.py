@@ -31,7 +31,7 @@ async def conclude(bench: Workbench, choice: Chosen, judged: Judged) -> Outcome:
     inputs += [Input("choice", choice.node)] if choice.node else []
     if choice.outvoted and choice.main is not None:
         inputs.append(Input("instead of", choice.main.node))
-    draft = bench.draft(MODULE.label, inputs)
+    draft = bench.draft(MODULE.label, inputs, name="answer")
     node = await draft.reused() or await draft.finish("answer", text, AnswerData(text))
     return Outcome(node.text, judged.verdict, judged.confidence, judged.message)
 

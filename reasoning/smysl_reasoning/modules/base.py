@@ -13,6 +13,7 @@ from smysl_reasoning.derivation import Derivation
 from smysl_reasoning.dialects.native import Question
 from smysl_reasoning.events import Verdict
 from smysl_reasoning.nodes import Node, PlanData
+from smysl_reasoning.plausible import doubt
 
 if TYPE_CHECKING:
     from smysl_reasoning.workbench import Workbench
@@ -98,6 +99,10 @@ class Asked(NamedTuple):
     question: Question
     """With the context before it, if there is one."""
     context: Node | None = None
+    notes: tuple[str, ...] = ()
+    """What a person has noted at question and context."""
+    told: Question = Question("", [])
+    """The question with the notes in it."""
 
     @property
     def inputs(self) -> list[Input]:
@@ -113,6 +118,8 @@ class Planned(NamedTuple):
     node: Node
     plan: PlanData | None
     """None when the model's plan could not be read."""
+    held: bool = False
+    """A person wrote, pinned or took it."""
 
 
 class Derived(NamedTuple):
@@ -127,6 +134,16 @@ class Derived(NamedTuple):
     outside: bool = False
     """Its plan says that the question is outside what the model was trained on."""
     confidence: float | None = None
+    held: bool = False
+    """It rests on a node that a person wrote, pinned or took from another branch."""
+    told: tuple[Input, ...] = ()
+    """What its words are beside `node`: who reads all of it rests on these too, since a node that is
+    held lets nothing of what is before it through."""
+
+    @property
+    def doubt(self) -> str | None:
+        """Why it cannot be right as it stands (`plausible`)."""
+        return None if self.derivation is None else doubt(self.derivation)
 
 
 class Chosen(NamedTuple):

@@ -5,7 +5,7 @@ from smysl_engines.base import Sampling
 from smysl_reasoning.answers import normalise
 from smysl_reasoning.calls import Line
 from smysl_reasoning.compute import ComputeError
-from smysl_reasoning.derivation import Derivation
+from smysl_reasoning.derivation import OUTSIDE, Derivation
 from smysl_reasoning.dialects.native import Thought, TooManyQuantities, Unreadable
 from smysl_reasoning.modules import plan as plan_module
 from smysl_reasoning.modules.base import Asked, Derived, Inputs, Module, Option, Port, Settings
@@ -13,6 +13,7 @@ from smysl_reasoning.nodes import CandidateData, Node, PlanData, Status
 from smysl_reasoning.workbench import (
     DERIVATION_TOKENS,
     LINE_TOKENS,
+    Draft,
     Workbench,
     line_stats,
 )
@@ -20,7 +21,7 @@ from smysl_reasoning.workbench import (
 
 async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Derived:
     asked = inputs.one("question", Asked)
-    question = asked.question
+    question = asked.told
     if settings["reword"]:
         try:
             question = bench.dialect.read(bench.dialect.reworded(question.text))
@@ -36,14 +37,16 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Derived:
     draft = bench.draft(
         MODULE.label,
         asked.inputs,
+        name="candidate",
         prompt=derivation.prompt,
         sampling=sampling,
     )
+    told = tuple(asked.inputs)
     if node := await draft.reused():
-        return _recalled(node, derivation)
+        return _recalled(node, derivation)._replace(held=draft.held, told=told)
     draft.start("candidate")
     lines: list[Line] = []
-    failure = await _derive(bench, derivation, sampling, lines)
+    failure = await _derive(bench, derivation, draft, lines)
     stats = line_stats(*lines)
     text = "\n".join([*derivation.lines(), *([failure] if failure else [])])
     value = None if derivation.answer is None else normalise(derivation.answer)
@@ -54,17 +57,16 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Derived:
     )
     status: Status = "failed" if value is None and not derivation.outside else "done"
     node = await draft.finish("candidate", text, data, stats=stats, status=status)
-    return Derived(node, value, derivation, derivation.outside, stats.confidence)
+    return Derived(node, value, derivation, derivation.outside, stats.confidence, told=told)
 
 
-async def _derive(
-    bench: Workbench, derivation: Derivation, sampling: Sampling, spent: list[Line]
-) -> str:
+async def _derive(bench: Workbench, derivation: Derivation, draft: Draft, spent: list[Line]) -> str:
     """Derive to the end; returns why there is no answer, or nothing."""
-    lines = bench.lines(sampling)
+    lines = bench.lines(draft.sampling, draft.adapter)
+    lines.resume(draft.journaled())
     try:
         while derivation.answer is None:
-            line = await lines.line(derivation.prompt)
+            line = await lines.line(derivation.prompt, draft.journal, draft.journal)
             spent.append(line)
             if not line.complete:
                 return f"no end of a line within {LINE_TOKENS} tokens"
@@ -73,7 +75,7 @@ async def _derive(
                 if derivation.outside:
                     return plan_module.shown(PlanData("outside", 0))
             else:
-                derivation.add(bench.dialect.read_thought(line.ids))
+                derivation.add(derivation.read(line.ids))
     except (Unreadable, ComputeError) as error:
         return str(error)
     finally:
@@ -83,12 +85,21 @@ async def _derive(
 
 def _recalled(node: Node, derivation: Derivation) -> Derived:
     """A reused candidate, its derivation rebuilt from its data."""
-    assert isinstance(node.data, CandidateData)
+    if not isinstance(node.data, CandidateData) or not node.data.thoughts:
+        # a person's own words: an answer without a derivation
+        value = node.data.value if isinstance(node.data, CandidateData) else None
+        plan = node.data.plan if isinstance(node.data, CandidateData) else None
+        outside = plan is not None and plan.problem == OUTSIDE
+        return Derived(node, value, None, outside, node.stats.confidence)
     if node.data.plan is not None:
         derivation.set_plan(node.data.plan)
-    for kind, text in node.data.thoughts:
-        assert kind in ("step", "fact", "answer")
-        derivation.add(Thought(kind, text))  # type: ignore[arg-type]
+    try:
+        for kind, text in node.data.thoughts:
+            assert kind in ("step", "fact", "answer")
+            derivation.add(Thought(kind, text))  # type: ignore[arg-type]
+    except ComputeError:
+        # a person holds it over a question that it does not fit any more: its answer is all it has
+        return Derived(node, node.data.value, None, derivation.outside, node.stats.confidence)
     return Derived(node, node.data.value, derivation, derivation.outside, node.stats.confidence)
 
 

@@ -12,10 +12,13 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Checked:
     winner = inputs.one("choice", Chosen).winner
     if winner is None or winner.derivation is None:
         return Checked(None, None)
+    for note in bench.notes(winner.node):
+        winner.derivation.tell(note.text)
     prompt = winner.derivation.prompt + bench.dialect.check()
     draft = bench.draft(
         MODULE.label,
-        [Input("derivation", winner.node)],
+        [Input("derivation", winner.node), *winner.told],
+        name="check",
         prompt=f"{digest(prompt)} {bench.thresholds.check}",
         sampling=Sampling(max_tokens=1),
     )

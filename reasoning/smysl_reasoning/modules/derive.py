@@ -37,7 +37,7 @@ from smysl_reasoning.workbench import (
 async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Derived:
     asked = inputs.one("question", Asked)
     planned = inputs.one("plan", Planned)
-    derivation = Derivation(bench.dialect, asked.question)
+    derivation = Derivation(bench.dialect, asked.question, asked.notes)
     if planned.plan is None:
         return Derived(planned.node, None, derivation)
     derivation.set_plan(planned.plan)
@@ -67,50 +67,80 @@ class _Expanding:
         self.asked = asked
         self.derivation = derivation
         self.lines = lines
-        self.before = Input("plan", planned.node)
-        """The thought or plan that the next thought follows."""
+        self.planned = Input("plan", planned.node)
+        self.thoughts: list[Node] = []
         self.computed: dict[int, Node] = {}
         """Slot -> the node of its value, for slots that steps filled."""
+        self.held = planned.held
+        self.told = {asked.node.id, *([asked.context.id] if asked.context else [])}
+        """Nodes whose notes the derivation knows."""
+        self.notes: list[Node] = []
+        """Those notes, but for the ones at question and context."""
 
     async def run(self) -> Derived:
         while self.derivation.answer is None:
             node, thought = await self.think()
             if thought is None:
-                return Derived(node, None, self.derivation)
-            self.before = Input("after", node)
+                return Derived(node, None, self.derivation, held=self.held)
+            number = len(self.thoughts)
+            self.thoughts.append(node)
             if thought.kind == "step":
-                slot = len(self.derivation.values)
+                slot = self.derivation.next_slot
                 inputs = [Input("step", node), *self.values_of(thought.text)]
-                value, sound = await compute.value_of(self.bench, self.derivation, thought, inputs)
-                if not sound:
-                    return Derived(value, None, self.derivation)
-                self.computed[slot] = value
+                value = await compute.value_of(self.bench, self.derivation, thought, inputs, number)
+                self.held = self.held or value.held
+                if not value.sound:
+                    return Derived(value.node, None, self.derivation, held=self.held)
+                self.computed[slot] = value.node
         return Derived(
             node,
             normalise(self.derivation.answer),
             self.derivation,
             confidence=node.stats.confidence,
+            held=self.held,
+            told=tuple(self.words()[:-1]),
         )
 
     async def think(self) -> tuple[Node, Thought | None]:
         """The next thought and its node; no thought beside a failed node."""
+        values = [Input("value", node) for node in self.computed.values()]
+        inputs = [*self.words(), *values]
+        self.listen(inputs)
         prompt = self.derivation.prompt
-        inputs = [*self.asked.inputs, self.before, *self.last_value()]
         draft = self.bench.draft(
-            MODULE.label, inputs, prompt=prompt, sampling=self.bench.line_sampling()
+            MODULE.label,
+            inputs,
+            name=f"thought {len(self.thoughts)}",
+            prompt=prompt,
+            sampling=self.bench.line_sampling(),
         )
         if node := await draft.reused():
-            return node, self.recall(node)
-        line = await self.lines.line(prompt, _Telling(self.bench, draft, self.derivation))
+            self.held = self.held or draft.held
+            return node, self.recall(node, draft.held)
+        telling = _Telling(self.bench, draft, self.derivation)
+        if draft.changed:
+            line = await self.bench.line(prompt, draft, telling)
+        else:
+            self.lines.resume(draft.journaled())
+            line = await self.lines.line(prompt, telling)
         stats = line_stats(line)
         if not line.complete:
             text = f"no end of a thought within {LINE_TOKENS} tokens"
             return await draft.finish("step", text, None, stats=stats, status="failed"), None
         try:
-            thought = self.bench.dialect.read_thought(line.ids)
+            thought = self.derivation.read(line.ids)
         except Unreadable as error:
             return await draft.finish("step", str(error), None, stats=stats, status="failed"), None
         return await self.write(draft, thought, stats)
+
+    def listen(self, inputs: list[Input]) -> None:
+        """Take in what a person has noted at the nodes that the next thought is made of."""
+        for input in inputs:
+            if input.node.id not in self.told:
+                self.told.add(input.node.id)
+                for note in self.bench.notes(input.node):
+                    self.derivation.tell(note.text)
+                    self.notes.append(note)
 
     async def write(
         self, draft: Draft, thought: Thought, stats: Stats
@@ -138,7 +168,7 @@ class _Expanding:
             data = AnswerData(normalise(text), self.derivation.answer_slot)
         return await draft.finish(kind, text, data, stats=stats), thought
 
-    def recall(self, node: Node) -> Thought | None:
+    def recall(self, node: Node, held: bool) -> Thought | None:
         """The thought that a reused node holds, added to the derivation unless it is a step."""
         match node.data:
             case StepData(str(expression)):
@@ -146,21 +176,29 @@ class _Expanding:
             case StepData(None):
                 thought = Thought("fact", node.text)
             case AnswerData(value, slot):
-                thought = Thought("answer", value if slot is None else f"n{slot}")
+                # a held answer says what it says, whatever its slot has become
+                changed = slot is not None and str(self.derivation.values.get(slot)) != value
+                words = slot is None or (held and changed)
+                thought = Thought("answer", value if words else f"n{slot}")
             case _:
                 return None
         self.derivation.add(thought)
         return thought
 
-    def last_value(self) -> list[Input]:
-        return [Input("value", list(self.computed.values())[-1])] if self.computed else []
+    def words(self) -> list[Input]:
+        """What the next thought is told, all of it."""
+        before = [Input("before", node) for node in self.thoughts[:-1]]
+        after = [Input("after", node) for node in self.thoughts[-1:]]
+        return [*self.asked.inputs, self.planned, *before, *after]
 
     def values_of(self, expression: str) -> list[Input]:
         """The nodes whose values an expression uses."""
         slots = sorted({int(slot) for slot in re.findall(r"\bn(\d+)\b", expression)})
         computed = [Input(f"n{s}", self.computed[s]) for s in slots if s in self.computed]
-        given = any(slot < len(self.asked.question.quantities) for slot in slots)
-        return (self.asked.inputs if given or not computed else []) + computed
+        given = len(computed) < len(slots) or not slots
+        noted = any(slot >= self.derivation.next_slot for slot in slots)
+        notes = [Input("note", note) for note in self.notes] if noted else []
+        return (self.asked.inputs if given else []) + notes + computed
 
 
 class _Telling:
@@ -180,6 +218,7 @@ class _Telling:
             self._draft.start("answer" if token == self._answer else "step")
         else:
             self._draft.grow(self._dialect.shown([token], self._values))
+        self._draft.journal(token)
 
 
 MODULE = Module(

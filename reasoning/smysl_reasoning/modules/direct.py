@@ -12,13 +12,13 @@ UNKNOWN = "unknown"
 
 async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Derived:
     asked = inputs.one("question", Asked)
-    prompt = bench.dialect.question(asked.question, "direct")
+    prompt = bench.dialect.question(asked.told, "direct")
     sampling = bench.line_sampling()
-    draft = bench.draft(MODULE.label, asked.inputs, prompt=prompt, sampling=sampling)
+    draft = bench.draft(MODULE.label, asked.inputs, name="answer", prompt=prompt, sampling=sampling)
     node = await draft.reused()
     if node is None:
         draft.start("answer")
-        line = await bench.line(prompt, sampling)
+        line = await bench.line(prompt, draft)
         stats = line_stats(line)
         try:
             answer = normalise(bench.dialect.read_direct(line.ids))
@@ -29,7 +29,7 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Derived:
     value = node.data.value if isinstance(node.data, AnswerData) else None
     if value == UNKNOWN:
         return Derived(node, None, None, outside=True)
-    return Derived(node, value, None, confidence=node.stats.confidence)
+    return Derived(node, value, None, confidence=node.stats.confidence, held=draft.held)
 
 
 MODULE = Module(

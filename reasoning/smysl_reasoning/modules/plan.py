@@ -8,13 +8,14 @@ from smysl_reasoning.workbench import Workbench, line_stats
 
 async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Planned:
     asked = inputs.one("question", Asked)
-    prompt = bench.dialect.question(asked.question, "solve")
+    prompt = bench.dialect.question(asked.told, "solve")
     sampling = bench.line_sampling()
-    draft = bench.draft(MODULE.label, asked.inputs, prompt=prompt, sampling=sampling)
+    draft = bench.draft(MODULE.label, asked.inputs, name="plan", prompt=prompt, sampling=sampling)
     if node := await draft.reused():
-        return Planned(node, node.data if isinstance(node.data, PlanData) else None)
+        plan = node.data if isinstance(node.data, PlanData) else None
+        return Planned(node, plan, draft.held)
     draft.start("plan")
-    line = await bench.line(prompt, sampling)
+    line = await bench.line(prompt, draft)
     stats = line_stats(line)
     try:
         plan = bench.dialect.read_plan(line.ids)

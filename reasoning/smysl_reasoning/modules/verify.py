@@ -29,7 +29,7 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Judged:
     check = inputs.maybe("check", Checked)
     plan = inputs.maybe("plan", Planned)
     outside = plan is not None and plan.plan is not None and plan.plan.problem == "outside"
-    node = await _agreement_node(bench, choice, outside)
+    node = await _agreement_node(bench, choice, check, outside)
     probability = check.probability if check else None
     return judge(choice, probability, outside, bench.thresholds, bench.info.model, node)
 
@@ -60,10 +60,11 @@ def judge(
     confidence = agreement if probability is None else agreement * probability
     agreeing = dict(choice.votes)[winner.answer or ""]
     found = f"{agreeing} of {choice.total} derivations agree"
-    if agreement < thresholds.decline:
+    if agreement < thresholds.decline and not winner.held:
         message = f"not confident: only {found} on {winner.answer}"
         return Judged("failed", confidence, message, node)
-    reasons = []
+    reasons = ["it rests on what a person wrote or pinned"] if winner.held else []
+    reasons += [winner.doubt] if winner.doubt else []
     if agreement < thresholds.agreement:
         reasons.append(f"{found} ({thresholds.agreement:.0%} needed)")
     if choice.total < thresholds.derivations:
@@ -77,16 +78,22 @@ def judge(
     return Judged("unverified" if reasons else "verified", confidence, "; ".join(reasons), node)
 
 
-async def _agreement_node(bench: Workbench, choice: Chosen, outside: bool) -> Node | None:
+async def _agreement_node(
+    bench: Workbench, choice: Chosen, check: Checked | None, outside: bool
+) -> Node | None:
     if choice.node is None:
         return None
     wanted = bench.thresholds.agreement
-    agreement = choice.agreement
+    agreement, winner = choice.agreement, choice.winner
     passed = agreement >= wanted and not outside and choice.total >= bench.thresholds.derivations
+    inputs = [Input("choice", choice.node)]
+    inputs += [Input("check", check.node)] if check and check.node else []
     draft = bench.draft(
         MODULE.label,
-        [Input("choice", choice.node)],
-        prompt=f"{wanted} {bench.thresholds.derivations} {outside}",
+        inputs,
+        name="agreement",
+        # the votes do not say for whom: a person may have corrected or pinned the winner
+        prompt=f"{wanted} {bench.thresholds.derivations} {outside} {winner.answer if winner else ''}",
     )
     if node := await draft.reused():
         return node
@@ -108,7 +115,7 @@ def _shown(choice: Chosen, wanted: float, outside: bool) -> str:
 
 MODULE = Module(
     name="verify",
-    version=1,
+    version=2,
     summary="say whether the answer may be called verified",
     inputs={
         "choice": Port("choice"),

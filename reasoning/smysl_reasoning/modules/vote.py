@@ -2,7 +2,8 @@
 
 The main derivation stands unless more than half of the others reach one other answer; without a
 main derivation, or when it reached no answer, the answer that most reach is taken (the earlier one
-of equals).
+of equals). Derivations whose values cannot be true (`plausible`) have no voice as long as others
+have. A main derivation that a person has corrected stands in any case.
 """
 
 from collections import Counter
@@ -19,6 +20,11 @@ def elect(main: Derived | None, others: Sequence[Derived]) -> Derived | None:
     everyone = ([main] if main else []) + list(others)
     if sum(derived.outside for derived in everyone) * 2 > len(everyone):
         return None
+    if main is not None and main.held and main.answer is not None:
+        return main
+    if any(derived.answer is not None and derived.doubt is None for derived in everyone):
+        main = None if main is not None and main.doubt else main
+        others = [derived for derived in others if derived.doubt is None]
     counts = Counter(derived.answer for derived in others if derived.answer is not None)
     first = next(iter(counts.most_common(1)), None)
     if main is not None and main.answer is not None:
@@ -47,8 +53,14 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Chosen:
     draft = bench.draft(
         MODULE.label,
         [Input(role, derived.node) for role, derived in zip(roles, everyone, strict=True)],
+        name="choice",
     )
     node = await draft.reused()
+    if node is not None and draft.held and isinstance(node.data, ChoiceData):
+        # pinned: the answer that it chose stands as long as a derivation reaches it
+        answers = [answer for answer, _ in node.data.votes[:1]]
+        chosen = [derived for derived in everyone if derived.answer in answers]
+        winner = chosen[0] if chosen else winner
     if node is None:
         node = await draft.finish("choice", _shown(votes, len(everyone)), ChoiceData(votes))
     return Chosen(winner, main, votes, len(everyone), node)

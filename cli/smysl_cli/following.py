@@ -1,0 +1,162 @@
+"""Follows one run from the request to its end, shows it, and says how it went by the exit code.
+
+Knows the protocol and the terminal; never what was asked or how an answer is found.
+"""
+
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+import typer
+
+from smysl_cli import diagnostics, live, output
+from smysl_cli.diagnostics import CommandFailed
+from smysl_cli.exits import Exit
+from smysl_cli.result import Collector
+from smysl_daemon.client import Client
+from smysl_daemon.errors import DaemonError
+from smysl_daemon.protocol import (
+    Accepted,
+    Derive,
+    NodeDelta,
+    NodeFinished,
+    NodeStarted,
+    Run,
+    RunEnded,
+)
+from smysl_daemon.shapes import AskResult
+
+CANCEL_LIMIT_S = 3.0
+"""How long Ctrl-C waits for the daemon to confirm that the run stopped."""
+
+
+class Manner(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run is shown."""
+
+    stream: bool | None = None
+    """None: as the other settings suggest."""
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    usage: bool = False
+
+
+def follow(client: Client, request: Run | Derive, manner: Manner) -> typer.Exit:
+    """Send the request, show what happens, print the answer; the exit to raise. Raises
+    `CommandFailed` for an end that is no answer, and what the client raises."""
+    json_lines = manner.json and manner.stream is True
+    silent = manner.quiet or manner.stream is False or (manner.json and not manner.verbose)
+    display = live.display(
+        diagnostics.stream(),
+        terminal=diagnostics.is_terminal(),
+        quiet=silent,
+        verbose=manner.verbose,
+    )
+    following = _Following(client, display, json_lines=json_lines)
+    end, result = following.run(request)
+    return conclude(end, result, manner, interrupted=following.interrupted)
+
+
+def conclude(
+    end: RunEnded, result: AskResult, manner: Manner, *, interrupted: bool = False
+) -> typer.Exit:
+    """Print the answer of a run that has ended; the exit to raise. Raises `CommandFailed` for an
+    end that is no answer."""
+    if manner.json and manner.stream is True:
+        output.say_json_line(result)
+    elif manner.json:
+        output.say_json(result)
+    elif end.answer is not None:
+        output.say(end.answer)
+    if manner.usage:
+        diagnostics.note(_spent(end))
+    plain = not (manner.quiet or manner.json or manner.stream is False)
+    if end.verdict == "verified" and end.message and plain:
+        diagnostics.note(f"verified: {end.message}")
+    return typer.Exit(_exit(end, interrupted=interrupted, quiet=manner.quiet))
+
+
+class _Following:
+    """One run, through Ctrl-C as well."""
+
+    def __init__(self, client: Client, display: live.Display, *, json_lines: bool) -> None:
+        self._client = client
+        self._display = display
+        self._json_lines = json_lines
+        self._collector: Collector | None = None
+        self.interrupted = False
+
+    def run(self, request: Run | Derive) -> tuple[RunEnded, AskResult]:
+        try:
+            try:
+                self._client.send(request)
+                end = self._follow()
+            except KeyboardInterrupt:
+                self.interrupted = True
+                self._client.cancel(timeout_s=CANCEL_LIMIT_S)
+                end = self._follow()
+        except (KeyboardInterrupt, DaemonError, OSError):
+            if self.interrupted:
+                raise CommandFailed("interrupted", Exit.INTERRUPTED) from None
+            raise
+        finally:
+            with suppress(BrokenPipeError):
+                self._display.close()
+        assert self._collector is not None
+        return end, self._collector.result(end)
+
+    def _follow(self) -> RunEnded:
+        while True:
+            message = self._client.receive()
+            match message:
+                case Accepted():
+                    self._collector = Collector(message)
+                case RunEnded():
+                    if self._collector is None:
+                        raise CommandFailed("the daemon ended a run that it had not accepted")
+                    self._event(message)
+                    return message
+                case NodeStarted() | NodeDelta() | NodeFinished() if self._collector is not None:
+                    self._collector.take(message)
+                    self._event(message)
+                    with suppress(BrokenPipeError):  # nobody watches; the answer still counts
+                        self._display.take(message)
+                case _:
+                    raise CommandFailed(f"unexpected {type(message).__name__} from the daemon")
+
+    def _event(self, event: Any) -> None:
+        if self._json_lines:
+            output.say_json_line(event)
+
+
+def _spent(end: RunEnded) -> str:
+    spent = end.usage
+    return (
+        f"{spent.calls} calls, {spent.prompt_tokens} prompt tokens ({spent.cached_tokens} cached), "
+        f"{spent.generated_tokens} generated, {end.seconds:.2f} s, session {end.session}"
+    )
+
+
+def _exit(end: RunEnded, *, interrupted: bool, quiet: bool) -> Exit:
+    """The exit code of an end, with a note where it is not a plain success."""
+    if interrupted:
+        diagnostics.note("interrupted; `smysl show @last` has the finished nodes")
+        return Exit.INTERRUPTED
+    if end.outcome == "cancelled":
+        raise CommandFailed(end.message or "the daemon cancelled the run; ask again", Exit.BUSY)
+    if end.outcome == "failed":
+        raise CommandFailed(end.message or "the run failed")
+    match end.verdict:
+        case "verified":
+            return Exit.OK
+        case "unverified":
+            if not quiet:
+                diagnostics.note(f"not verified: {end.message or 'no check was made'}")
+            return Exit.OK
+        case "budget":
+            raise CommandFailed(end.message or "the budget was spent", Exit.BUDGET)
+        case "failed":
+            message = end.message or "the checks do not support an answer"
+            if not message.startswith("not confident"):
+                message = f"not confident: {message}"
+            raise CommandFailed(message, Exit.NOT_VERIFIED)

@@ -1,0 +1,21 @@
+"""What a service can do beyond answering: be put away and be retuned while it runs.
+
+Apart from `service.Service` because a service without it is whole: its runs are cancelled at the
+end of the drain, and its settings change with a restart.
+"""
+
+from typing import Protocol, runtime_checkable
+
+from smysl_daemon.config import Config
+
+
+@runtime_checkable
+class Managed(Protocol):
+    async def suspend(self) -> int:
+        """Stop every run without ending it: clients are told, and the next daemon of the data
+        folder goes on where it was. Returns how many; takes no new runs afterwards."""
+        ...
+
+    def reconfigure(self, config: Config) -> None:
+        """Take over the settings that need no restart. Never raises."""
+        ...

@@ -1,0 +1,229 @@
+"""What clients see of sessions and nodes: the JSON that `smysl ... --json` prints.
+
+Knows neither messages nor sockets nor the reasoning package: a client pays for msgspec alone.
+Fields are only ever added. A field that is `UNSET` is left out: whoever made this value was not
+asked for it.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+Verdict = Literal["verified", "unverified", "failed", "budget"]
+Hold = Literal["edited", "pinned", "taken"]
+
+
+class EdgeView(msgspec.Struct, frozen=True):
+    role: str
+    node: str
+
+
+class StatsView(msgspec.Struct, frozen=True, kw_only=True):
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    generated_tokens: int = 0
+    calls: int = 0
+    milliseconds: float = 0.0
+    confidence: float | None = None
+    """0..1."""
+
+
+class RecipeView(msgspec.Struct, frozen=True, kw_only=True):
+    """How a node was made."""
+
+    module: str
+    """Name and version, `derive@1`."""
+    engine: str
+    """The engine's fingerprint."""
+    adapter: str | None = None
+    sampling: dict[str, Any] = {}
+    """The settings, with the seed where one was used."""
+
+
+class NodeView(msgspec.Struct, frozen=True, kw_only=True):
+    """A thought node: the JSON shape of `smysl ask --json` and `smysl show`. What depends on a
+    branch, and how it was made, is there when a branch is shown."""
+
+    id: str
+    kind: str
+    text: str
+    data: dict[str, Any] | None = None
+    """The node's typed data with its tag under `type`."""
+    inputs: tuple[EdgeView, ...] = ()
+    status: str = "done"
+    stats: StatsView = StatsView()
+    revision: int | UnsetType = UNSET
+    """Which of its versions this is, from 0."""
+    stale: bool | UnsetType = UNSET
+    """Something it rests on has changed since it was made."""
+    hold: Hold | None | UnsetType = UNSET
+    """Why it is not derived again: a person edited it, pinned it, or took it from another branch."""
+    place: str | None | UnsetType = UNSET
+    """Its position in the program that made it; None for what a person added."""
+    recipe: RecipeView | None | UnsetType = UNSET
+    """None for what a person wrote."""
+    kept: bool | UnsetType = UNSET
+    """In a derivation: whether it stayed as it was."""
+
+
+class VersionView(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the versions of a node."""
+
+    revision: int
+    text: str
+    status: str
+    created: str | None = None
+    """ISO 8601 with offset."""
+    shown: bool = False
+    """The branch that was asked about shows this one."""
+
+
+class SessionView(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    title: str
+    created: str
+    """ISO 8601 with offset."""
+    program: str
+    nodes: int
+    answer: str | None
+    verdict: str | None
+    """None while the session's last run goes on, or when it never finished."""
+    message: str = ""
+    """Why the answer is not verified; only where one session is shown."""
+    state: Literal["running", "paused", "ended"] | UnsetType = UNSET
+    """Of the branch's last run; only where one session is shown."""
+    branch: str = "main"
+    """The current branch, or the one that was asked for; answer and verdict are those of its last
+    run."""
+    branches: int = 1
+    """How many there are."""
+
+
+class BranchView(msgspec.Struct, frozen=True, kw_only=True):
+    session: str
+    name: str
+    current: bool
+    """Commands that name no branch mean this one."""
+    at: str | None
+    """The node it was forked at."""
+    created: str
+    """ISO 8601 with offset."""
+    nodes: int
+    stale: int
+    last: str
+    """The label of its last operation; empty before the first."""
+
+
+class OperationView(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of a branch's history."""
+
+    id: int
+    kind: str
+    label: str
+    run: str | None
+    created: str
+    """ISO 8601 with offset."""
+
+
+class ReasonView(msgspec.Struct, frozen=True, kw_only=True):
+    """A node that another one rests on."""
+
+    node: NodeView
+    roles: tuple[str, ...]
+    """How it is used; empty for the node that was asked about."""
+    current: bool
+    """False where some user saw another text than the one shown now."""
+    used: tuple[str, ...] = ()
+    """The other texts that were seen."""
+
+
+class DifferenceView(msgspec.Struct, frozen=True, kw_only=True):
+    """A node that two branches show differently."""
+
+    node: str
+    kind: str
+    what: Literal["only a", "only b", "changed", "hold"]
+    a: NodeView | None
+    b: NodeView | None
+
+
+class HitView(msgspec.Struct, frozen=True, kw_only=True):
+    """A node whose text holds what was searched for."""
+
+    node: str
+    kind: str
+    session: str
+    title: str
+    """Of the session."""
+    snippet: str
+    rank: float
+    """Lower is better (BM25)."""
+
+
+class GraphStatsView(msgspec.Struct, frozen=True, kw_only=True):
+    """A branch in numbers."""
+
+    session: str
+    branch: str
+    nodes: int
+    kinds: dict[str, int]
+    statuses: dict[str, int]
+    stale: int
+    held: int
+    edges: int
+    prompt_tokens: int
+    cached_tokens: int
+    generated_tokens: int
+    calls: int
+    milliseconds: float
+
+
+class ReplayDifferenceView(msgspec.Struct, frozen=True, kw_only=True):
+    """A node that came out otherwise when it was made again in the same way."""
+
+    node: str
+    place: str | None
+    was: str | None
+    """Its text; None where there was no such node."""
+    now: str | None
+    """None where the replay made no such node."""
+
+
+class ProgramView(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    summary: str
+    source: str
+    """Where the program comes from: `built-in`, or a file."""
+
+
+class EngineView(msgspec.Struct, frozen=True, kw_only=True):
+    fingerprint: str
+    model: str
+    backend: str
+    precision: str
+    size_bytes: int
+    loaded: bool
+    problem: str | None = None
+    """What a verification found wrong; None when nothing is, or when nothing was looked at."""
+
+
+class UsageView(msgspec.Struct, frozen=True, kw_only=True):
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    generated_tokens: int = 0
+    calls: int = 0
+
+
+class AskResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The one object `smysl ask --json` prints."""
+
+    session: str
+    answer: str | None
+    verdict: Verdict
+    confidence: float | None
+    program: str
+    model: str
+    nodes: tuple[NodeView, ...]
+    usage: UsageView
+    seconds: float

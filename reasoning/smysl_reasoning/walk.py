@@ -1,0 +1,202 @@
+"""One walk of a program over a branch, from its first step to its one `RunFinished`.
+
+Knows the executor, the desk and the store; never requests, other runs or sockets.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Literal
+
+from smysl_engines.base import EngineError
+from smysl_reasoning.calls import BudgetSpent, Calls
+from smysl_reasoning.dialects.native import TooManyQuantities
+from smysl_reasoning.errors import ReasoningError, StoreError
+from smysl_reasoning.events import NodeFinished, RunFinished, Verdict
+from smysl_reasoning.executor import Executor
+from smysl_reasoning.modules import answer, vote
+from smysl_reasoning.modules.base import Asked, Chosen, Derived, Judged, Outcome, Setting
+from smysl_reasoning.nodes import Node
+from smysl_reasoning.program import Program
+from smysl_reasoning.run import Run
+from smysl_reasoning.workbench import Desk
+
+log = logging.getLogger(__name__)
+End = Literal["done", "cancelled", "failed"]
+SUSPENDED = "put away: this run goes on when the daemon starts again"
+
+
+class Walk:
+    """Drives a run. It goes on by itself once made; `on_end` is called after its end was announced."""
+
+    def __init__(
+        self,
+        *,
+        run: Run,
+        branch: str,
+        desk: Desk,
+        program: Program,
+        settings: dict[str, Setting],
+        asked: Asked,
+        budget_tokens: int | None,
+        budget_seconds: float | None,
+        on_end: Callable[[Run], None],
+    ) -> None:
+        self.run = run
+        self.branch = branch
+        self.desk = desk
+        self.calls: Calls = desk.calls
+        self._budget_tokens = budget_tokens
+        self._budget_seconds = budget_seconds
+        self._on_end = on_end
+        self._executor = Executor(program, settings, asked, desk.bench)
+        self._began = time.perf_counter()
+        self._working: asyncio.Task[Outcome | None] | None = None
+        self._walking = False
+        self._cancelled = False
+        self._suspended = False
+        self._finishing = False
+        run.on_cancel = self.cancel
+        self.task = asyncio.create_task(self._drive(), name=f"run {run.id}")
+
+    def cancel(self) -> None:
+        """Stop as soon as possible. Idempotent."""
+        self._cancelled = True
+        # a task that has not begun would end without its own end being written
+        if self._walking:
+            self.task.cancel()
+
+    def suspend(self) -> None:
+        """Stop as a crash would: no end is written, so that `Runtime.resume` goes on from what is
+        in the store. Who watches is told an end. Idempotent."""
+        self._suspended = True
+        self.cancel()
+
+    def finish(self) -> None:
+        """Stop thinking and answer with what is there. Idempotent."""
+        self._finishing = True
+        if self._working is not None:
+            self._working.cancel()
+
+    async def _drive(self) -> None:
+        """Never raises; a cancellation ends the run as cancelled."""
+        outcome: End = "done"
+        whole = False
+        try:
+            self._walking = True
+            if self._cancelled:
+                raise asyncio.CancelledError
+            result, whole = await self._outcome()
+        except asyncio.CancelledError:
+            outcome, result = "cancelled", Outcome(None, "failed", None, "cancelled")
+        except (EngineError, ReasoningError, TooManyQuantities) as error:
+            outcome, result = "failed", Outcome(None, "failed", None, str(error))
+        except Exception as error:
+            log.exception("run %s failed", self.run.id)
+            message = f"internal error ({type(error).__name__}); see the log"
+            outcome, result = "failed", Outcome(None, "failed", None, message)
+        end = asyncio.create_task(self._end(outcome, result, whole))
+        while not end.done():
+            try:
+                # the end is written whatever comes: a second cancellation must not cut it off
+                await asyncio.shield(end)
+            except asyncio.CancelledError:
+                continue
+        end.result()
+
+    async def _outcome(self) -> tuple[Outcome, bool]:
+        """The outcome, and whether the whole program was walked."""
+        self._working = asyncio.create_task(self._executor.run())
+        verdict: Verdict = "budget"
+        try:
+            if self._finishing:
+                self._working.cancel()
+            async with asyncio.timeout(self._budget_seconds):
+                result = await self._working
+                assert result is not None, "only a preview cannot tell"
+                return result, True
+        except TimeoutError:
+            spent = f"the budget of {self._budget_seconds:g} s is spent"
+        except BudgetSpent:
+            spent = f"the budget of {self._budget_tokens} tokens is spent"
+        except asyncio.CancelledError:
+            if not self._finishing or self._cancelled:
+                raise
+            verdict, spent = "unverified", "it was to answer at once"
+        self.calls.cancel()
+        return await self._what_is_there(spent, verdict), False
+
+    async def _what_is_there(self, spent: str, verdict: Verdict) -> Outcome:
+        """The answer that the finished derivations would give."""
+        derived: list[Derived] = []
+        for values in self._executor.results.values():
+            derived += [value for value in values if isinstance(value, Derived)]
+        winner = vote.elect(None, derived)
+        if winner is None:
+            unanswered: Verdict = "budget" if verdict == "budget" else "failed"
+            return Outcome(None, unanswered, None, f"{spent} before an answer was found")
+        choice = Chosen(winner, None, vote.tally(None, derived), len(derived), None)
+        message = f"{spent}; {len(derived)} derivations were finished and nothing was verified"
+        return await answer.conclude(
+            self.desk.bench("budget", 0), choice, Judged(verdict, None, message, None)
+        )
+
+    async def _end(self, outcome: End, result: Outcome, whole: bool) -> None:
+        await self.calls.settle()
+        if self._suspended and outcome == "cancelled":
+            for node in self.desk.unannounced.values():
+                self.run.announce(NodeFinished(node))
+            self.run.announce(ended(self.run.session, "cancelled", SUSPENDED))
+            self._on_end(self.run)
+            return
+        stopped: list[Node] = []
+        store, usage = self.desk.store, self.calls.usage
+        finished = RunFinished(
+            session=self.run.session,
+            outcome=outcome,
+            answer=result.answer,
+            verdict=result.verdict,
+            confidence=result.confidence,
+            message=result.message,
+            prompt_tokens=usage.prompt_tokens,
+            cached_tokens=usage.cached_tokens,
+            generated_tokens=usage.generated_tokens,
+            calls=usage.calls,
+            seconds=round(time.perf_counter() - self._began, 4),
+        )
+        try:
+            stopped = [draft.stop() for draft in self.desk.cancelled_drafts()]
+            if whole and (left := self._left_behind()):
+                store.drop_soon(self.run.id, left)
+            await asyncio.wrap_future(store.end_run(self.run.id, finished))
+        except StoreError as error:
+            log.error("run %s: its end cannot be written: %s", self.run.id, error)
+            stopped = []
+            finished = ended(self.run.session, "failed", f"the end cannot be written: {error}")
+        for node in [*self.desk.unannounced.values(), *stopped]:
+            self.run.announce(NodeFinished(node))
+        self.run.announce(finished)
+        self._on_end(self.run)
+
+    def _left_behind(self) -> list[str]:
+        """Nodes of an earlier walk, of this program or another, that this one did not come to, unless
+        a person holds them."""
+        reached = {node.id for node in self.desk.made.values()}
+        return [
+            placed.node.id
+            for placed in self.desk.standing.made_under(self.desk.root)
+            if placed.node.id not in reached and placed.hold is None
+        ]
+
+
+def ended(session: str, outcome: Literal["cancelled", "failed"], message: str) -> RunFinished:
+    """The end of a run without an answer."""
+    return RunFinished(
+        session=session,
+        outcome=outcome,
+        answer=None,
+        verdict="failed",
+        confidence=None,
+        message=message,
+    )
