@@ -76,7 +76,7 @@ def families() -> dict[str, Family]:
         Family("lcm", 0.2, functools.partial(gym.numbers_family, "lcm", "lcm")),
         Family("number_sequence", 0.3, gym.number_sequence),
         Family("syllogism", 0.8, gym.syllogism),
-        Family("family_relationships", 2.0, gym.family_relationships),
+        Family("family_relationships", 2.5, gym.family_relationships),
         Family("time_intervals", 0.2, gym.time_intervals),
         *(
             Family(module, SHARES.get(module, 1.5), functools.partial(_scenes, module))
@@ -96,8 +96,8 @@ SHARES = {
     "rates": 1.8,
     "plain": 1.8,
     "shapes": 1.0,
-    "forms": 2.2,
-    "daily": 2.2,
+    "forms": 5.0,
+    "daily": 5.0,
 }
 
 
