@@ -56,10 +56,8 @@ def _show_node(client: Client, shown: NodeShown, json: bool) -> None:
         output.say_json(msgspec.to_builtins(shown.node) | {"versions": shown.versions})
         return
     _, nodes = asking.session(client, shown.session, shown.branch)
-    wanted = {edge.node for edge in shown.node.inputs}
-    inputs = [node for node in nodes if node.id in wanted]
     here = shown.branch if any(node.id == shown.node.id for node in nodes) else None
-    lines = tree.whole(shown.node, shown.session, inputs, branch=here, versions=shown.versions)
+    lines = tree.whole(shown.node, shown.session, nodes, branch=here, versions=shown.versions)
     if here is None:
         lines.insert(2, f"branch    not in {shown.branch}")
     output.say("\n".join(lines))

@@ -194,13 +194,13 @@ def _remark(node: NodeView) -> str:
 def whole(
     node: NodeView,
     session: str,
-    inputs: Sequence[NodeView],
+    others: Sequence[NodeView],
     *,
     branch: str | None = None,
     versions: Sequence[VersionView] = (),
 ) -> list[str]:
-    """Everything about one node. `inputs` are the nodes its edges point to, where known."""
-    known = {one.id: one for one in inputs}
+    """Everything about one node. `others` are the nodes of its branch, where known."""
+    known = {one.id: one for one in others}
     stats = node.stats
     state = node.status
     if node.stale is True:
@@ -227,6 +227,14 @@ def whole(
         source = known.get(edge.node)
         said = f" {source.kind}: {fit(one_line(source.text), 50)}" if source else ""
         lines.append(f"from      {edge.role} {edge.node}{said}")
+    for one in others:
+        if one.id == node.id:
+            continue
+        named = f"{one.id[:SHORT_ID]} {one.kind}: {fit(one_line(one.text), 50)}"
+        if any(edge.node == node.id for edge in one.inputs):
+            lines.append(f"used by   {named}")
+        elif one.kind == node.kind and one.inputs == node.inputs != ():
+            lines.append(f"beside    {named}")
     for key, value in (node.data or {}).items():
         if key != "type":
             lines.append(f"data      {key} = {one_line(str(value))}")

@@ -133,6 +133,15 @@ def test_a_whole_node_names_what_it_rests_on() -> None:
     assert "How many?" in shown and "two\nlines" in shown and "s" * 20 in shown
 
 
+def test_a_whole_node_names_what_uses_it_and_what_stands_beside_it() -> None:
+    sample, other = (node(letter * 20, "q" * 20, text=letter) for letter in "ab")
+    user = node("u" * 20, "a" * 20, text="vote")
+    lines = whole(sample, "s" * 20, [sample, other, user])
+    assert f"beside    {'b' * 8} {other.kind}: b" in lines
+    assert f"used by   {'u' * 8} {user.kind}: vote" in lines
+    assert not any("aaaaaaaa " + sample.kind in line for line in lines)
+
+
 def test_a_whole_node_says_how_it_was_made_and_lists_its_versions() -> None:
     recipe = RecipeView(
         module="derive@1", engine="f" * 32, sampling={"seed": 7, "temperature": 0.5}
