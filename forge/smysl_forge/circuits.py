@@ -35,7 +35,8 @@ def install(model: Llama) -> None:
     if shape.num_key_value_heads != shape.num_attention_heads or shape.num_attention_heads < 4:
         raise ValueError(
             f"circuits need at least four heads with keys of their own, not {shape.num_attention_heads} heads"
-            f" over {shape.num_key_value_heads} key-value heads"
+            f" over {shape.num_key_value_heads} key-value heads; change the shape, or set circuits to"
+            " false in the recipe"
         )
     width, head = shape.hidden_size, shape.head_dim
     basis = torch.linalg.qr(torch.randn(width, width))[0]

@@ -112,7 +112,7 @@ def test_sampling_with_a_cache_equals_running_the_whole_sequence(dialect: Native
 
 
 def test_a_training_learns_and_goes_on_where_it_was(tmp_path: Path, tokenizer: Tokenizer) -> None:
-    recipe = Recipe(shape=SMALL, minutes=60, threads=1)
+    recipe = Recipe(shape=SMALL, circuits=False, minutes=60, threads=1)
     said: list[str] = []
     training = Training(tmp_path, recipe, tokenizer, said.append)
     batch = batch_of(training.dialect, 24)
@@ -155,12 +155,16 @@ def test_a_training_goes_on_from_a_published_model(tmp_path: Path, tokenizer: To
     torch.manual_seed(3)
     base = Llama(SMALL)
     checkpoint.publish(tmp_path / "base", base, tokenizer, torch.float32)
-    training = Training(tmp_path / "next", Recipe(shape=SMALL), tokenizer, lambda line: None)
+    training = Training(
+        tmp_path / "next", Recipe(shape=SMALL, circuits=False), tokenizer, lambda line: None
+    )
     training.start_from(tmp_path / "base")
     ids = torch.arange(1, 40)[None]
     assert torch.allclose(training.model.hidden(ids), base.hidden(ids), atol=1e-6)
     unlike = tokenizers.train(["something else"] * 5, SMALL.vocab_size)
-    other = Training(tmp_path / "unlike", Recipe(shape=SMALL), unlike, lambda line: None)
+    other = Training(
+        tmp_path / "unlike", Recipe(shape=SMALL, circuits=False), unlike, lambda line: None
+    )
     with pytest.raises(ValueError, match="another tokenizer"):
         other.start_from(tmp_path / "base")
     other = Training(tmp_path / "other", Recipe(), tokenizer, lambda line: None)
