@@ -3,6 +3,7 @@
 Knows names and rows; what a tensor is for, and where it lies, is its owner's business.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -19,13 +20,13 @@ class Tensors(Mapping[str, Float32]):
     Nothing is kept, so that a model larger than memory can be read.
     """
 
+    @abstractmethod
     def shape(self, name: str) -> tuple[int, ...]:
         """Raises `KeyError`, as everything here does for a name that is not there."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rows(self, name: str, start: int, stop: int) -> Float32:
         """[stop - start, ...] of the tensor's first axis; a scalar has one row."""
-        raise NotImplementedError
 
     def __getitem__(self, name: str) -> Float32:
         shape = self.shape(name)

@@ -166,7 +166,7 @@ class Reading:
             )
         first, second = self._compared(request.a, names), self._compared(request.b, names)
         words = tuple(diff_text(first.text, second.text))
-        return TextDiff(a=first, b=second, words=words)  # type: ignore[arg-type]
+        return TextDiff(a=first, b=second, words=words)
 
     def _compared(self, reference: str, names: list[str]) -> NodeView:
         try:

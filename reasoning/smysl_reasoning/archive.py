@@ -8,7 +8,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -170,13 +170,13 @@ def _again(stored: bytes | None) -> Again | None:
     return None if stored is None else msgspec.json.decode(stored, type=Again)
 
 
-def _archived_node(row: Sequence[object]) -> ArchivedNode:
+def _archived_node(row: Sequence[Any]) -> ArchivedNode:
     placed = read_placed(row[:-1])
     return ArchivedNode(
         node=placed.node,
         revision=placed.revision,
         hash=placed.hash,
-        run=row[-1],  # type: ignore[arg-type]
+        run=row[-1],
         root=placed.root,
         place=placed.place,
         seen=placed.seen,

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from smysl_reasoning.errors import (
     ReasoningError,
@@ -122,7 +123,7 @@ class Reader:
             finally:
                 self._db.execute("COMMIT")
 
-    def select(self, query: str, values: Sequence[object] = ()) -> list[tuple]:  # type: ignore[type-arg]
+    def select(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """All rows of one query. Raises `StoreError`."""
         with self._lock, explained(self._path):
             if self._db is None:

@@ -225,14 +225,13 @@ class Editor:
     def _values(self, found: Found) -> dict[int, Value]:
         """The slots that the node found may use."""
         values: dict[int, Value] = {}
+        # inputs first, so a question comes before what was computed from it
         for id in found.graph.ancestors(found.node.id):
             node = found.graph.node(id)
             if node.kind == "question":
                 values |= dict(enumerate(self._dialect.read(self._text(found.graph, node)).slots))
-        for id in found.graph.ancestors(found.node.id):
-            data = found.graph.node(id).data
-            if isinstance(data, ComputedData):
-                values[data.slot] = parse_value(data.value)
+            elif isinstance(node.data, ComputedData):
+                values[node.data.slot] = parse_value(node.data.value)
         return values
 
     def _text(self, graph: Graph, question: Node) -> str:

@@ -174,22 +174,14 @@ class Graph:
         `Inconsistent` naming a cycle."""
         return list(self._topological)
 
-    def stale(self) -> list[str]:
-        """Ids that `derive` would make anew, inputs first.
+    def stale(self, root: str | None = None) -> list[str]:
+        """Ids that `derive` would make anew, inputs first; with `root`, of that question's runs only.
 
         Stale is what a program made, no person holds, and that is asked for again and not made so yet, was
         cancelled, lacks an input, rests on a stale node or on another value than is shown now, or has not seen a
         note that is put at an input. What a person wrote or holds stops the wave.
         """
-        found: dict[str, None] = {}
-        for id in self._topological:
-            one = self._placed[id]
-            if one.node.recipe is None or one.hold is not None:
-                continue
-            asked = one.again is not None and not one.again.done
-            if asked or one.node.status == "cancelled" or self._moved(one, found):
-                found[id] = None
-        return list(found)
+        return [id for id in self._stale if root is None or self._placed[id].root == root]
 
     def why(self, id: str) -> list[Reason]:
         """Everything `id` rests on, inputs first, `id` last."""
@@ -228,7 +220,19 @@ class Graph:
             raise Inconsistent(
                 f"{self._given} nodes were given with only {len(self._placed)} different ids"
             )
-        self._topological  # noqa: B018  raises on a cycle
+        self.topological()
+
+    @cached_property
+    def _stale(self) -> dict[str, None]:
+        found: dict[str, None] = {}
+        for id in self._topological:
+            one = self._placed[id]
+            if one.node.recipe is None or one.hold is not None:
+                continue
+            asked = one.again is not None and not one.again.done
+            if asked or one.node.status == "cancelled" or self._moved(one, found):
+                found[id] = None
+        return found
 
     @cached_property
     def _users(self) -> dict[str, list[str]]:
@@ -377,16 +381,17 @@ def _merged(a: Sequence[str], b: Sequence[str]) -> list[str]:
     return list(merged | dict.fromkeys(left) | waiting)
 
 
+Sign = Literal["=", "-", "+"]
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
-def diff_text(a: str, b: str) -> list[tuple[str, str]]:
+def diff_text(a: str, b: str) -> list[tuple[Sign, str]]:
     """How `b` differs from `a`, word by word: ("=", both), ("-", only a), ("+", only b). What is not "+" is
     `a` whole, what is not "-" is `b` whole."""
     unit = _WORD if max(len(a), len(b)) <= COMPARED_BY_WORDS else _LINE
     left, right = unit.findall(a), unit.findall(b)
-    found: list[tuple[str, str]] = []
+    found: list[tuple[Sign, str]] = []
     for tag, i, j, k, m in difflib.SequenceMatcher(None, left, right).get_opcodes():
         if tag == "equal":
             found.append(("=", "".join(left[i:j])))

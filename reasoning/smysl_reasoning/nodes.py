@@ -12,6 +12,7 @@ Kind = Literal[
     "question", "context", "plan", "step", "candidate", "check", "critique",
     "choice", "answer", "note", "memory", "computed",
 ]  # fmt: skip
+ThoughtKind = Literal["step", "fact", "answer"]
 Status = Literal["pending", "running", "done", "failed", "stale", "cancelled"]
 FINAL: frozenset[Status] = frozenset({"done", "failed", "cancelled"})
 
@@ -64,7 +65,7 @@ class CandidateData(msgspec.Struct, frozen=True, tag="candidate"):
     """The answer in normal form; None when the derivation reached none."""
     plan: PlanData | None
     """None when it never got that far."""
-    thoughts: tuple[tuple[str, str], ...] = ()
+    thoughts: tuple[tuple[ThoughtKind, str], ...] = ()
     """(step|fact|answer, text over slots), in order."""
 
 

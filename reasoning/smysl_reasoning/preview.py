@@ -15,7 +15,7 @@ from smysl_reasoning.workbench import Desk
 
 def estimate(graph: Graph, walked: Desk, costs: Mapping[str, Cost]) -> Preview:
     """`walked` has gone through the program without calls; `costs` are the means of each module's nodes."""
-    stale = [id for id in graph.stale() if graph.placed(id).root == walked.root]
+    stale = graph.stale(walked.root)
     reached = {node.id for node in walked.made.values()}
     reused = [id for id in stale if id in reached]
     run = [graph.placed(id) for id in stale if id not in reached]

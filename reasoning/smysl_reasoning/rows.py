@@ -5,7 +5,7 @@ Knows the tables `nodes` and `edges`; nothing of branches, runs or searches.
 
 import sqlite3
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -96,19 +96,19 @@ def insert_row(db: sqlite3.Connection, written: Written, revision: int, run: str
     )
 
 
-def read_node(row: Sequence[object]) -> Node:
+def read_node(row: Sequence[Any]) -> Node:
     """The node of a row of `COLUMNS`."""
     id, session, kind, text, data, inputs, recipe, status, stats = row
     return Node(
-        id=id,  # type: ignore[arg-type]
-        session=session,  # type: ignore[arg-type]
-        kind=kind,  # type: ignore[arg-type]
-        text=text,  # type: ignore[arg-type]
-        data=_payload(data),  # type: ignore[arg-type]
-        inputs=_edges.decode(inputs),  # type: ignore[arg-type]
-        recipe=_recipe.decode(recipe),  # type: ignore[arg-type]
-        status=status,  # type: ignore[arg-type]
-        stats=_stats.decode(stats),  # type: ignore[arg-type]
+        id=id,
+        session=session,
+        kind=kind,
+        text=text,
+        data=_payload(data),
+        inputs=_edges.decode(inputs),
+        recipe=_recipe.decode(recipe),
+        status=status,
+        stats=_stats.decode(stats),
     )
 
 
@@ -119,16 +119,16 @@ def _payload(data: bytes) -> Data | None:
         return None  # of a later version: its text is there for people all the same
 
 
-def read_placed(row: Sequence[object]) -> Placed:
+def read_placed(row: Sequence[Any]) -> Placed:
     """The node of a row of `PLACED`, held by nobody."""
     node = read_node(row[:9])
     revision, hash, seen, root, place = row[9:14]
-    known = _seen.decode(seen)  # type: ignore[arg-type]
+    known = _seen.decode(seen)
     return Placed(
         node=node,
-        revision=revision,  # type: ignore[arg-type]
-        hash=hash,  # type: ignore[arg-type]
+        revision=revision,
+        hash=hash,
         seen=known or ("",) * len(node.inputs),
-        root=root,  # type: ignore[arg-type]
-        place=place,  # type: ignore[arg-type]
+        root=root,
+        place=place,
     )

@@ -354,12 +354,11 @@ class Runtime:
                 f"question {root[:8]} has not been asked in branch {branch!r}; ask it again"
             )
         walkable = self._again(last, view.graph, request)
-        stale = [id for id in view.graph.stale() if view.graph.placed(id).root == root]
         end = last.finished
         ended_well = end is not None and end.outcome == "done" and end.verdict != "budget"
         same = walkable.program.name == last.program
         same = same and request.seed is None and request.options is None
-        if ended_well and same and not stale:
+        if ended_well and same and not view.graph.stale(root):
             # an early answer may have left out what nothing had begun to make
             tried = await self._tried(view.session, view.graph, walkable, "preview")
             if tried.whole:

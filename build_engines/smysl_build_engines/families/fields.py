@@ -11,6 +11,7 @@ import msgspec
 from smysl_build_engines.errors import BadCheckpoint, UnsupportedModel
 
 T = TypeVar("T")
+N = TypeVar("N", int, float)
 
 HARMLESS = frozenset(
     # names and versions
@@ -71,11 +72,11 @@ class Fields:
         value = self._values[name]
         return None if value is None else self._convert(name, value, kind)
 
-    def positive(self, name: str, kind: type[T], default: T | None = None) -> T:
+    def positive(self, name: str, kind: type[N], default: N | None = None) -> N:
         """Raises `BadCheckpoint` for a number that is not above zero."""
         return self._above_zero(name, self.take(name, kind, default))
 
-    def optional_positive(self, name: str, kind: type[T], default: T | None = None) -> T | None:
+    def optional_positive(self, name: str, kind: type[N], default: N | None = None) -> N | None:
         value = self.optional(name, kind, default)
         return None if value is None else self._above_zero(name, value)
 
@@ -113,9 +114,9 @@ class Fields:
         except msgspec.ValidationError as error:
             raise self.bad(name, value, f"{error}") from error
 
-    def _above_zero(self, name: str, value: T) -> T:
+    def _above_zero(self, name: str, value: N) -> N:
         # not "value <= 0": what is not a number fails too
-        if not value > 0:  # type: ignore[operator]
+        if not value > 0:
             raise self.bad(name, value, "it must be positive")
         return value
 

@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple
 from tokenizers import Tokenizer
 
 from smysl_reasoning.compute import FUNCTIONS, Value
-from smysl_reasoning.nodes import PlanData
+from smysl_reasoning.nodes import PlanData, ThoughtKind
 from smysl_reasoning.quantities import Quantity, find
 
 SLOTS = 40
@@ -62,7 +62,7 @@ class Unreadable(ValueError):
 class Thought(NamedTuple):
     """One decoded line: a step with its expression, a fact, or an answer."""
 
-    kind: Literal["step", "fact", "answer"]
+    kind: ThoughtKind
     text: str
     """The expression over `n0` ... for a step; words for a fact; `n4` or words for an answer."""
 

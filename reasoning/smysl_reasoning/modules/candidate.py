@@ -95,8 +95,7 @@ def _recalled(node: Node, derivation: Derivation) -> Derived:
         derivation.set_plan(node.data.plan)
     try:
         for kind, text in node.data.thoughts:
-            assert kind in ("step", "fact", "answer")
-            derivation.add(Thought(kind, text))  # type: ignore[arg-type]
+            derivation.add(Thought(kind, text))
     except ComputeError:
         # a person holds it over a question that it does not fit any more: its answer is all it has
         return Derived(node, node.data.value, None, derivation.outside, node.stats.confidence)
