@@ -7,6 +7,7 @@ nothing of tensors, batching or optimisers.
 import re
 from collections.abc import Iterator, Sequence
 from random import Random
+from typing import Literal
 
 from smysl_forge.corrupt import slip
 from smysl_forge.drills import repeats
@@ -26,8 +27,12 @@ DIRECT_SHARE = 0.1
 """Of the problems, this many are also taught as a direct answer."""
 SLIP_SHARE = 0.2
 """Of the derivations, this many are also shown with a mistake, to be checked `<no>`."""
+STEP_CHECK_SHARE = 0.6
+"""Of the slips, after this many the checker is also asked at the slip itself, and at the right step in its place."""
 UNKNOWN = "unknown"
 """The direct answer to what lies outside."""
+Forms = Literal["both", "direct"]
+"""What problems are taught as: derivations and some direct answers, or direct answers alone."""
 
 
 def derivation(
@@ -42,7 +47,13 @@ def completion(
     dialect: NativeDialect, problem: Problem, question: Question, thoughts: Sequence[Thought]
 ) -> list[int]:
     """Plan and thoughts, each step followed by the slot that it fills."""
-    ids = dialect.plan(problem._replace(thoughts=tuple(thoughts)).plan)
+    plan = dialect.plan(problem._replace(thoughts=tuple(thoughts)).plan)
+    return plan + written(dialect, question, thoughts)
+
+
+def written(dialect: NativeDialect, question: Question, thoughts: Sequence[Thought]) -> list[int]:
+    """The ids of thoughts after a plan, each step followed by the slot that it fills."""
+    ids: list[int] = []
     slot = len(question.quantities)
     for thought in thoughts:
         ids += dialect.thought(thought, slot if thought.kind == "step" else None)
@@ -50,11 +61,19 @@ def completion(
     return ids
 
 
-def examples(dialect: NativeDialect, problem: Problem, rng: Random) -> Iterator[Example]:
+def examples(
+    dialect: NativeDialect, problem: Problem, rng: Random, forms: Forms = "both"
+) -> Iterator[Example]:
     """The sequences that one problem gives."""
     if problem.problem not in ("outside", "logic", "sequence") and rng.random() < 0.08:
         problem = reworded(problem)
     question = read(problem.question)
+    if forms == "direct" or rng.random() < DIRECT_SHARE:
+        prompt = dialect.question(question, "direct")
+        answer = dialect.direct(problem.answer or UNKNOWN)
+        yield Example(prompt + answer, repeats(prompt) + [True] * len(answer))
+    if forms == "direct":
+        return
     prompt, body = derivation(dialect, problem, question)
     if problem.thoughts:
         verdict = [*dialect.check(), dialect.yes]
@@ -70,10 +89,24 @@ def examples(dialect: NativeDialect, problem: Problem, rng: Random) -> Iterator[
             yield check_example(
                 dialect, prompt + completion(dialect, problem, question, wrong), right=False
             )
-    if rng.random() < DIRECT_SHARE:
-        prompt = dialect.question(question, "direct")
-        answer = dialect.direct(problem.answer or UNKNOWN)
-        yield Example(prompt + answer, [False] * len(prompt) + [True] * len(answer))
+            if rng.random() < STEP_CHECK_SHARE:
+                yield from step_checks(dialect, problem, question, wrong)
+
+
+def step_checks(
+    dialect: NativeDialect, problem: Problem, question: Question, wrong: Sequence[Thought]
+) -> Iterator[Example]:
+    """Verdicts on an unfinished derivation, up to the step that slipped and up to the right one (process supervision;
+    Lightman et al., *Let's Verify Step by Step*, 2023)."""
+    right = problem.thoughts
+    pairs = zip(wrong, right, strict=False)
+    at = next((i for i, (slipped, meant) in enumerate(pairs) if slipped != meant), None)
+    if at is None or "answer" in (wrong[at].kind, right[at].kind):
+        return  # a derivation that ends too soon slips in its answer, not in a step
+    begun = dialect.question(question, "solve") + dialect.plan(problem.plan)
+    for thoughts in (wrong, right):
+        ids = begun + written(dialect, question, thoughts[: at + 1])
+        yield check_example(dialect, ids, right=thoughts is right)
 
 
 def check_example(dialect: NativeDialect, derived: list[int], right: bool) -> Example:

@@ -17,7 +17,7 @@ HELD_OUT = 1_000_000_000
 """Training seeds stay below; evaluation seeds start here."""
 SCENE_MODULES = (
     "things", "everyday", "missing", "settings", "sharing", "comparing", "money", "rates", "percent",
-    "ages", "parts", "shapes", "plain", "forms", "daily",
+    "ages", "parts", "shapes", "plain", "forms", "daily", "sheets",
 )  # fmt: skip
 
 
@@ -98,6 +98,7 @@ SHARES = {
     "shapes": 1.0,
     "forms": 5.0,
     "daily": 5.0,
+    "sheets": 25.0,
 }
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from smysl_forge.examples import UNKNOWN
 from smysl_forge.model import Cache, Llama
 from smysl_forge.problem import BadTrace, Problem, conclude
 from smysl_reasoning.compute import ComputeError, evaluate
@@ -129,6 +130,24 @@ def roll(
             problems[part], derived, completions, doubts, strict=True
         ):
             graded.append(Graded(problem, ids, concluded(dialect, problem, completion), doubt))
+    return graded
+
+
+def roll_direct(model: Llama, dialect: NativeDialect, problems: Sequence[Problem]) -> list[Graded]:
+    """One graded direct answer to each problem, greedy; the checker is not asked."""
+    prompts = [dialect.question(read(problem.question), "direct") for problem in problems]
+    graded: list[Graded] = []
+    for start in range(0, len(problems), 256):
+        part = slice(start, start + 256)
+        for problem, prompt, completion in zip(
+            problems[part],
+            prompts[part],
+            sample(model, prompts[part], dialect, 0.0, 0),
+            strict=True,
+        ):
+            said = direct_answer(dialect, completion)
+            reached = "" if said == UNKNOWN else said
+            graded.append(Graded(problem, prompt + completion, reached, 0.0))
     return graded
 
 

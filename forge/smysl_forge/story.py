@@ -32,7 +32,9 @@ class Amount:
     ) -> None:
         self.story, self.value, self.expression, self.unit = story, value, expression, unit
 
-    def _binary(self, symbol: str, other: Amount | int | Fraction, swapped: bool = False) -> Amount:
+    def combine(self, symbol: str, other: Amount | int | Fraction, swapped: bool = False) -> Amount:
+        """`self symbol other` (`other symbol self` when swapped), for one of `+ - * / // %`. Raises `Retry` for a
+        division by zero."""
         other_value = other.value if isinstance(other, Amount) else Fraction(other)
         other_text = other.expression if isinstance(other, Amount) else number_text(other_value)
         left, right = (self.value, other_value)
@@ -52,34 +54,34 @@ class Amount:
         return Amount(self.story, value, f"({left_text} {symbol} {right_text})")
 
     def __add__(self, other: Amount | int | Fraction) -> Amount:
-        return self._binary("+", other)
+        return self.combine("+", other)
 
     def __radd__(self, other: int | Fraction) -> Amount:
-        return self._binary("+", other, swapped=True)
+        return self.combine("+", other, swapped=True)
 
     def __sub__(self, other: Amount | int | Fraction) -> Amount:
-        return self._binary("-", other)
+        return self.combine("-", other)
 
     def __rsub__(self, other: int | Fraction) -> Amount:
-        return self._binary("-", other, swapped=True)
+        return self.combine("-", other, swapped=True)
 
     def __mul__(self, other: Amount | int | Fraction) -> Amount:
-        return self._binary("*", other)
+        return self.combine("*", other)
 
     def __rmul__(self, other: int | Fraction) -> Amount:
-        return self._binary("*", other, swapped=True)
+        return self.combine("*", other, swapped=True)
 
     def __truediv__(self, other: Amount | int | Fraction) -> Amount:
-        return self._binary("/", other)
+        return self.combine("/", other)
 
     def __rtruediv__(self, other: int | Fraction) -> Amount:
-        return self._binary("/", other, swapped=True)
+        return self.combine("/", other, swapped=True)
 
     def __floordiv__(self, other: Amount | int | Fraction) -> Amount:
-        return self._binary("//", other)
+        return self.combine("//", other)
 
     def __mod__(self, other: Amount | int | Fraction) -> Amount:
-        return self._binary("%", other)
+        return self.combine("%", other)
 
     def __int__(self) -> int:
         return int(self.value)

@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 
 from smysl_forge.drills import drill
 from smysl_forge.example import Example
-from smysl_forge.examples import examples
+from smysl_forge.examples import Forms, examples
 from smysl_forge.families import HELD_OUT, families
 from smysl_forge.problem import BadTrace
 from smysl_reasoning.dialects.native import SPECIALS, NativeDialect
@@ -74,12 +74,14 @@ def padded(rows: Sequence[Example]) -> Batch:
 class Stream:
     """The maker process and its two queues."""
 
-    def __init__(self, tokenizer: Tokenizer, seed: int, tokens: int, longest: int) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, seed: int, tokens: int, longest: int, forms: Forms = "both"
+    ) -> None:
         """tokens: per batch; longest: examples beyond it are left out."""
         context = mp.get_context("spawn")
         self.out: Any = context.Queue(maxsize=200)
         self.back: Any = context.Queue()
-        arguments = (tokenizer.to_str(), seed, tokens, longest, self.out, self.back)
+        arguments = (tokenizer.to_str(), seed, tokens, longest, forms, self.out, self.back)
         self.process = context.Process(target=_make, args=arguments, daemon=True)
         self.process.start()
 
@@ -100,7 +102,9 @@ class Stream:
         self.process.join(10)
 
 
-def _make(tokenizer: str, seed: int, tokens: int, longest: int, out: Any, back: Any) -> None:
+def _make(
+    tokenizer: str, seed: int, tokens: int, longest: int, forms: Forms, out: Any, back: Any
+) -> None:
     os.nice(2)
     rng = Random(seed)
     dialect = NativeDialect(Tokenizer.from_str(tokenizer))
@@ -127,7 +131,7 @@ def _make(tokenizer: str, seed: int, tokens: int, longest: int, out: Any, back: 
             except Exception as error:  # one scene's slip must not end hours of training
                 print(f"{family.name}: {error!r}", file=sys.stderr, flush=True)
                 continue
-            pool += [e for e in examples(dialect, problem, rng) if len(e.ids) <= longest]
+            pool += [e for e in examples(dialect, problem, rng, forms) if len(e.ids) <= longest]
         words = [i for e in pool for i in e.ids if i >= len(SPECIALS)]
         for batch in batches(pool, tokens, rng):
             out.put(batch)

@@ -19,11 +19,11 @@ from torch import Tensor
 
 from smysl_forge import checkpoint, circuits
 from smysl_forge.example import Example
-from smysl_forge.examples import check_example
+from smysl_forge.examples import Forms, check_example
 from smysl_forge.families import HELD_OUT, families, problems
 from smysl_forge.model import Llama, Shape
 from smysl_forge.problem import Problem
-from smysl_forge.rollout import Graded, roll
+from smysl_forge.rollout import Graded, roll, roll_direct
 from smysl_forge.stream import Feedback, Stream
 from smysl_reasoning.dialects.native import NativeDialect
 
@@ -54,6 +54,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     look_problems: int = 20
     """Problems per family and look."""
     threads: int = 2
+    forms: Forms = "both"
+    """`direct` teaches no derivations: what a comparison of thinking with scale is made against."""
 
 
 class Progress(msgspec.Struct):
@@ -169,6 +171,7 @@ class Training:
             recipe.seed * 1_000_003 + self.progress.step,
             recipe.tokens,
             recipe.longest,
+            recipe.forms,
         )
         began = time.monotonic() - self.progress.seconds
         running, losses = 0.0, 0
@@ -238,7 +241,10 @@ class Training:
             drawn += problems(family, rng.randrange(HELD_OUT // 2), self.recipe.look_problems)
         self.model.eval()
         with torch.autocast("cpu", torch.bfloat16):
-            graded = roll(self.model, self.dialect, drawn, 0.8, self.progress.step)
+            if self.recipe.forms == "direct":
+                graded = roll_direct(self.model, self.dialect, drawn)
+            else:
+                graded = roll(self.model, self.dialect, drawn, 0.8, self.progress.step)
         self.model.train()
         rates = accuracy(graded)
         self.say("  ".join(f"{name} {100 * value:.0f}" for name, value in rates.items()))
@@ -249,6 +255,8 @@ class Training:
             name: family.share * (0.35 + 1.5 * (1 - rates[name]))
             for name, family in families().items()
         }
+        if self.recipe.forms == "direct":
+            return Feedback(shares, [])  # nothing that a checker could learn from
         return Feedback(shares, lessons(self.dialect, graded, self.recipe.longest, rng))
 
 

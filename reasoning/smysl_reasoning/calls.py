@@ -7,7 +7,7 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -20,7 +20,12 @@ SETTLE_S = 5.0
 
 
 class BudgetSpent(ReasoningError):
-    """The run has generated as many tokens as it may."""
+    """A run, or a part of it, has spent what it may."""
+
+    def __init__(self, message: str, scope: str | None = None) -> None:
+        """`scope`: the part of the program whose budget it was; None for the whole run's."""
+        super().__init__(message)
+        self.scope = scope
 
 
 class WouldCall(ReasoningError):
@@ -34,6 +39,16 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     cached_tokens: int = 0
     generated_tokens: int = 0
     calls: int = 0
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """The most that calls may spend together; None is without limit."""
+
+    tokens: int | None = None
+    """Generated."""
+    calls: int | None = None
+    seconds: float | None = None
+    """From the first call on."""
 
 
 class Line(NamedTuple):
@@ -60,33 +75,76 @@ class Chosen(NamedTuple):
 
 
 class Calls:
-    """The calls of one run. Each ends in exactly one finish or error, read or not."""
+    """The calls of one run, or of a part of it. Each ends in exactly one finish or error, read or not."""
 
     def __init__(
-        self, engine: Engine, budget_tokens: int | None = None, *, allowed: bool = True
+        self,
+        engine: Engine,
+        budget: Budget = Budget(),  # noqa: B008  frozen
+        *,
+        allowed: bool = True,
+        scope: str | None = None,
+        within: "Calls | None" = None,
     ) -> None:
-        """Without `allowed` every call raises `WouldCall`."""
+        """Without `allowed` every call raises `WouldCall`. `within`: the calls that these are a part of; what is
+        spent here is spent there too."""
         self._engine = engine
-        self._budget_tokens = budget_tokens
+        self.budget = budget
         self._allowed = allowed
-        self._going = asyncio.Event()
-        self._going.set()
+        self._scope = scope
+        self._within = within
+        self._going: asyncio.Event = within._going if within else asyncio.Event()
+        if within is None:
+            self._going.set()
         self._open: set[_Reading] = set()
         self._submitted = 0
         self._ended = 0
+        self._began: float | None = None
         self.usage = Usage()
+
+    def part(self, scope: str, budget: Budget = Budget()) -> "Calls":  # noqa: B008  frozen
+        """Calls that are a part of these, with a budget of their own."""
+        return Calls(self._engine, budget, allowed=self._allowed, scope=scope, within=self)
 
     def submit(self, call: Call) -> "_Reading":
         """Raises `EngineError` for a call that cannot run, `BudgetSpent` and `WouldCall`."""
         if not self._allowed:
             raise WouldCall("a preview makes no calls")
-        if self._budget_tokens is not None and self.usage.generated_tokens >= self._budget_tokens:
-            raise BudgetSpent(f"the budget of {self._budget_tokens} tokens is spent")
+        self.require(beginning=True)
         reading = _Reading(self, self._engine.submit(call))
-        self._submitted += 1
-        self._open.add(reading)
+        for part in self._parts():
+            part._submitted += 1
+            part._open.add(reading)
         self.add(calls=1, prompt_tokens=len(call.prompt))
         return reading
+
+    def require(self, *, beginning: bool = False) -> None:
+        """Raise `BudgetSpent` where something is spent: with `beginning`, so that no call may begin; else, so that
+        a running one may not go on."""
+        for part in self._parts():
+            if spent := part._spent(beginning):
+                whose = f"of step {part._scope!r} " if part._scope else ""
+                raise BudgetSpent(f"the budget {whose}of {spent} is spent", part._scope)
+
+    def _spent(self, beginning: bool) -> str | None:
+        budget, usage = self.budget, self.usage
+        if budget.tokens is not None and usage.generated_tokens >= budget.tokens + (not beginning):
+            return f"{budget.tokens} tokens"
+        if beginning and budget.calls is not None and usage.calls >= budget.calls:
+            return f"{budget.calls} calls"
+        if budget.seconds is not None:
+            now = time.monotonic()
+            self._began = self._began or now
+            if now - self._began > budget.seconds:
+                return f"{budget.seconds:g} s"
+        return None
+
+    def _parts(self) -> "Iterator[Calls]":
+        """These calls and those that they are a part of."""
+        part: Calls | None = self
+        while part is not None:
+            yield part
+            part = part._within
 
     async def choose(self, prompt: Sequence[int], options: tuple[tuple[int, ...], ...]) -> Chosen:
         """The probability of each option after `prompt`. Raises `EngineError`."""
@@ -113,21 +171,19 @@ class Calls:
         calls: int = 0,
     ) -> None:
         """Count something, a node that was reused for example."""
-        self.usage = Usage(
-            prompt_tokens=self.usage.prompt_tokens + prompt_tokens,
-            cached_tokens=self.usage.cached_tokens + cached_tokens,
-            generated_tokens=self.usage.generated_tokens + generated_tokens,
-            calls=self.usage.calls + calls,
-        )
-
-    @property
-    def over_budget(self) -> bool:
-        return self._budget_tokens is not None and self.usage.generated_tokens > self._budget_tokens
+        for part in self._parts():
+            part.usage = Usage(
+                prompt_tokens=part.usage.prompt_tokens + prompt_tokens,
+                cached_tokens=part.usage.cached_tokens + cached_tokens,
+                generated_tokens=part.usage.generated_tokens + generated_tokens,
+                calls=part.usage.calls + calls,
+            )
 
     def ended(self, reading: "_Reading", finish: Finish | None) -> None:
         """A call is over: `_Reading` says so once."""
-        self._open.discard(reading)
-        self._ended += 1
+        for part in self._parts():
+            part._open.discard(reading)
+            part._ended += 1
         if finish is not None:
             self.add(cached_tokens=finish.cached_tokens)
 
@@ -193,8 +249,7 @@ class _Reading:
             if self._over:
                 return None
             await self._news()
-        if self._calls.over_budget:
-            raise BudgetSpent("the token budget is spent")
+        self._calls.require()
         return self._tokens.popleft()
 
     async def finish(self) -> Finish:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from smysl_reasoning.answers import normalise
 from smysl_reasoning.compute import ComputeError, Value, evaluate
-from smysl_reasoning.dialects.base import Dialect
+from smysl_reasoning.dialects.base import ThoughtDialect
 from smysl_reasoning.dialects.native import SLOT, SLOTS, Question, Thought
 from smysl_reasoning.nodes import PlanData
 from smysl_reasoning.notes import tell
@@ -27,7 +27,9 @@ class Derivation:
     last slot down. The model reads them in the order of the text: `prompt` and `read` translate.
     """
 
-    def __init__(self, dialect: Dialect, question: Question, notes: Sequence[str] = ()) -> None:
+    def __init__(
+        self, dialect: ThoughtDialect, question: Question, notes: Sequence[str] = ()
+    ) -> None:
         """Raises `BadRequest` for notes that cannot be told apart from the question."""
         self._dialect = dialect
         self.question = question

@@ -1,19 +1,28 @@
-"""Walks a program: each step starts when its inputs are there, branches run side by side.
+"""Walks a flat program: each step starts when what it waits for is there, branches run side by side.
 
-Knows steps and wires; never what a module does, a store or an engine.
+Knows steps, wires and conditions; never what a module does, a store or an engine.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
-from smysl_reasoning.calls import WouldCall
+from smysl_reasoning.calls import BudgetSpent, WouldCall
+from smysl_reasoning.conditions import Reference, Scalar
 from smysl_reasoning.errors import TakenOut
-from smysl_reasoning.modules.base import Asked, Inputs, Outcome, Setting
-from smysl_reasoning.program import QUESTION, Program, Step
+from smysl_reasoning.flat import Flat, FlatStep
+from smysl_reasoning.modules.base import Derived, Inputs, Module
 from smysl_reasoning.workbench import Workbench
 
-T = TypeVar("T")
+BEFORE = "before"
+"""The port of a sequential `foreach` that takes the results before."""
+
+
+class Benches(Protocol):
+    """Where a step's workbench comes from."""
+
+    def __call__(self, step: FlatStep, name: str, branch: int) -> Workbench: ...
 
 
 class Executor:
@@ -22,103 +31,208 @@ class Executor:
 
     def __init__(
         self,
-        program: Program,
-        settings: Mapping[str, Setting],
-        asked: Asked,
-        bench: Callable[[str, int], Workbench],
+        program: Flat,
+        inputs: Mapping[str, Sequence[object]],
+        bench: Benches,
+        prefix: str = "",
     ) -> None:
+        """`prefix`: of the steps' names, where the program is itself an item's part of another."""
         self._program = program
-        self._settings = settings
         self._bench = bench
-        self._branched: set[str] = {s.name for s in program.steps if s.branches is not None}
+        self._prefix = prefix
         self._done: dict[str, asyncio.Event] = {
             step.name: asyncio.Event() for step in program.steps
         }
         self.unknown: set[str] = set()
         """Steps that cannot be told without a call (`WouldCall`), and those that need them."""
-        self.results: dict[str, list[object]] = {QUESTION: [asked]}
+        self.passed: set[str] = set()
+        """Steps that were passed over: `when` did not hold, or what they need was passed over."""
+        self.spent: dict[str, str] = {}
+        """Steps whose own budget ran out -> the message."""
+        self.results: dict[str, list[object]] = {name: list(inputs[name]) for name in inputs}
         """Step -> its value, or those of its branches that are there."""
 
-    async def run(self) -> Outcome | None:
-        """The last step's outcome, None in a preview that cannot tell. Raises what a module raised
+    async def run(self) -> object | None:
+        """What the last step gives, None in a preview that cannot tell. Raises what a module raised
         first; the other steps are then cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
                 for step in self._program.steps:
-                    group.create_task(self._step(step, group))
+                    group.create_task(self._step(step))
         except BaseExceptionGroup as errors:
             raise first_leaf(errors) from None
-        if self._program.steps[-1].name in self.unknown:
+        if self._hidden(self._program.last):
             return None
-        (outcome,) = self.results[self._program.steps[-1].name]
-        assert isinstance(outcome, Outcome)
-        return outcome
+        values = self._values(self._program.last)
+        if not values and self.spent:
+            raise BudgetSpent("; ".join(self.spent.values()))
+        if not values:
+            raise TakenOut("what the program answers with was taken out; `smysl undo` that")
+        return values[0]
 
-    async def _step(self, step: Step, group: asyncio.TaskGroup) -> None:
-        values: dict[str, list[object]] = {}
-        for port, names in step.inputs.items():
-            values[port] = []
-            for name in names:
-                if name != QUESTION:
-                    await self._done[name].wait()
-                values[port] += self.results.get(name, [])
-        if any(name in self.unknown for names in step.inputs.values() for name in names):
+    async def _step(self, step: FlatStep) -> None:
+        for name in step.sources:
+            for end in self._program.resolved(name):
+                if end in self._done:
+                    await self._done[end].wait()
+        if any(self._hidden(name) for name in step.sources):
             self.unknown.add(step.name)
+        elif not self._wanted(step):
+            self.passed.add(step.name)
         else:
-            for port, wanted in step.module.inputs.items():
-                if not (values.get(port) or wanted.many or wanted.optional):
-                    raise TakenOut(
-                        f"step {step.name!r} needs a {wanted.type} that a person took out; "
-                        "`smysl undo` that"
-                    )
-            await self._module(step, Inputs(values))
+            await self._body(step)
         self._done[step.name].set()
 
-    async def _module(self, step: Step, inputs: Inputs) -> None:
-        settings = self._settled(step)
-        results = self.results.setdefault(step.name, [])
-        if step.branches is not None:
-            await self._branches(step, inputs, settings, results)
+    def _wanted(self, step: FlatStep) -> bool:
+        """Whether its conditions hold and what it needs is there. Raises `TakenOut` where a person took out what it
+        needs."""
+        if not all(condition.holds(self._field, {}) for condition in step.when):
+            return False
+        if step.foreach is not None and not self._values(step.foreach):
+            return not self._gone(step.foreach)
+        if not isinstance(step.body, Module):
+            return all(self._values(name) for given in step.inputs.values() for name in given)
+        for port, wanted in step.body.inputs.items():
+            names = step.inputs.get(port, ())
+            if any(map(self._values, names)) or wanted.optional or port == step.port:
+                continue
+            if names and all(map(self._gone, names)):
+                return False
+            if not wanted.many:
+                raise TakenOut(
+                    f"step {step.name!r} needs a {wanted.type} that a person took out; "
+                    "`smysl undo` that"
+                )
+        return True
+
+    def _gone(self, name: str) -> bool:
+        """It was passed over, or its budget ran out."""
+        ends = self._program.resolved(name)
+        ended = self.passed | self.spent.keys()
+        return all(end in ended and not self.results.get(end) for end in ends)
+
+    def _hidden(self, name: str) -> bool:
+        """Its value cannot be told without a call."""
+        for end in self._program.resolved(name):
+            if end in self.unknown:
+                return True
+            if self.results.get(end):
+                return False
+        return False
+
+    def _values(self, name: str) -> list[object]:
+        for end in self._program.resolved(name):
+            if found := self.results.get(end):
+                return found
+        return []
+
+    def _field(self, reference: Reference) -> Scalar:
+        values = self._values(reference.step)
+        if reference.field == "count":
+            return len(values)
+        value = getattr(values[0], reference.field) if values else None
+        assert value is None or isinstance(value, bool | int | float | str)
+        return value
+
+    async def _body(self, step: FlatStep) -> None:
+        given = {
+            port: [value for name in names for value in self._values(name)]
+            for port, names in step.inputs.items()
+        }
+        if step.foreach is not None:
+            await self._items(step, given, self._values(step.foreach))
+        elif step.branches is not None:
+            await self._branches(step, given, step.branches)
+        else:
+            value = await self._attempt(step, given, 0)
+            if value is not None:
+                listed = isinstance(step.body, Module) and step.body.many
+                assert not listed or isinstance(value, list)
+                self.results[step.name] = value if isinstance(value, list) else [value]
+
+    async def _items(
+        self, step: FlatStep, given: Mapping[str, list[object]], items: Sequence[object]
+    ) -> None:
+        """The body once for every item of a list."""
+        if not step.sequential:
+            given_items = [{**given, step.port: [item]} for item in items]
+            await self._side_by_side(step, list(enumerate(given_items)))
             return
+        results = self.results.setdefault(step.name, [])
+        for i, item in enumerate(items):
+            value = await self._attempt(step, {**given, step.port: [item], BEFORE: results[:]}, i)
+            if step.name in self.unknown:
+                return
+            if value is not None:
+                results.append(value)
+
+    async def _branches(
+        self, step: FlatStep, given: Mapping[str, list[object]], count: int
+    ) -> None:
+        if not step.decided:
+            await self._side_by_side(step, [(branch, given) for branch in range(count)])
+            return
+        # as many at a time as could decide it: what is run does not depend on who is faster
+        begun = 0
+        while begun < count and step.name not in self.unknown:
+            wave = min(count - begun, self._needed(step, count))
+            if not wave:
+                return
+            await self._side_by_side(step, [(begun + i, given) for i in range(wave)])
+            begun += wave
+
+    def _needed(self, step: FlatStep, count: int) -> int:
+        """How many more branches the leading answer needs to have more than half of `count`; 0 when it has, or when
+        no answer can any more."""
+        derived = [v for v in self.results.get(step.name, []) if isinstance(v, Derived)]
+        votes = Counter(one.answer for one in derived if one.answer is not None)
+        most = max(votes.values(), default=0)
+        majority = count // 2 + 1
+        left = count - len(derived)
+        return 0 if most >= majority or most + left < majority else majority - most
+
+    async def _side_by_side(
+        self, step: FlatStep, branches: Sequence[tuple[int, Mapping[str, list[object]]]]
+    ) -> None:
+        """The body once for every (number, inputs)."""
+        results = self.results.setdefault(step.name, [])
+        earlier = results[:]
+        found: dict[int, object] = {}
+
+        async def one(branch: int, given: Mapping[str, list[object]]) -> None:
+            value = await self._attempt(step, given, branch)
+            if value is not None:
+                found[branch] = value
+            # in the order of branches, whichever ends first: the same run reads the same twice
+            results[:] = earlier + [found[number] for number in sorted(found)]
+
+        async with asyncio.TaskGroup() as group:
+            for branch, given in branches:
+                group.create_task(one(branch, given))
+
+    async def _attempt(
+        self, step: FlatStep, given: Mapping[str, list[object]], branch: int
+    ) -> object | None:
+        """The body's value; None where it was taken out or would need a call."""
+        name = self._prefix + step.name
         try:
-            results.append(await step.module.run(self._bench(step.name, 0), inputs, settings))
+            if isinstance(step.body, Module):
+                bench = self._bench(step, name, branch)
+                return await step.body.run(bench, Inputs(given), step.settings)
+            inner = Executor(step.body, given, self._bench, f"{name}.{branch}.")
+            value = await inner.run()
+            if value is None:
+                self.unknown.add(step.name)
+            return value
         except WouldCall:
             self.unknown.add(step.name)
         except TakenOut:
             pass
-
-    async def _branches(
-        self, step: Step, inputs: Inputs, settings: Mapping[str, Setting], results: list[object]
-    ) -> None:
-        count = (
-            self._settings[step.branches[1:]] if isinstance(step.branches, str) else step.branches
-        )
-        assert isinstance(count, int)
-        found: dict[int, object] = {}
-
-        async def one(branch: int) -> None:
-            bench = self._bench(step.name, branch)
-            try:
-                found[branch] = await step.module.run(bench, inputs, settings)
-            except WouldCall:
-                self.unknown.add(step.name)
-            except TakenOut:
-                return
-            # in the order of branches, whichever ends first: the same run reads the same twice
-            results[:] = [found[number] for number in sorted(found)]
-
-        async with asyncio.TaskGroup() as group:
-            for branch in range(count):
-                group.create_task(one(branch))
-
-    def _settled(self, step: Step) -> dict[str, Setting]:
-        settings: dict[str, Setting] = {}
-        for name, option in step.module.options.items():
-            value = step.settings.get(name, option.default)
-            if isinstance(value, str) and value.startswith("$"):
-                value = self._settings[value[1:]]
-            settings[name] = option.settle(name, value)
-        return settings
+        except BudgetSpent as error:
+            if error.scope is None:
+                raise
+            self.spent[step.name] = str(error)
+        return None
 
 
 def first_leaf(errors: BaseExceptionGroup[BaseException]) -> BaseException:

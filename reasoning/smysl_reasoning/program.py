@@ -1,38 +1,87 @@
 """The typed form of a reasoning program, and its parser: TOML in, checked steps out.
 
 Knows module signatures and names; never a model, a store or a run. The grammar is in
-docs/programs.md.
+docs/programs.md; how it is written down, in `grammar`.
 """
+
+from __future__ import annotations
 
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
+from smysl_reasoning.conditions import BadCondition, Condition, Reference, parse_condition
 from smysl_reasoning.errors import BadRequest, ProgramError
-from smysl_reasoning.modules.base import Module, Option, OptionError, Setting
+from smysl_reasoning.grammar import BudgetText, Lines, ProgramText, SamplingText, StepText
+from smysl_reasoning.modules.base import (
+    FIELDS,
+    TYPES,
+    FieldType,
+    Module,
+    Option,
+    OptionError,
+    Port,
+    Setting,
+)
 
 QUESTION = "question"
-"""The one input that is there before any step."""
+"""The one input of a program that can be asked for."""
 RESULT = "outcome"
-"""Type of the step that ends a program."""
+"""Type of the step that ends such a program."""
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+REPEAT_LIMIT = 64
+"""Most turns of a loop."""
+BRANCHES_LIMIT = 256
 
 
 class Step(NamedTuple):
-    """One use of a module."""
+    """One use of a module, or of another program."""
 
     name: str
-    module: Module
+    body: Module | Program
     inputs: Mapping[str, tuple[str, ...]]
-    """Port -> names of the steps (or `question`) that feed it."""
+    """Port -> names of the steps (or inputs of the program) that feed it."""
     settings: Mapping[str, Setting | str]
-    """Option of the module -> a value, or `$name` of an option of the program."""
+    """Option of the body -> a value, or `$name` of an option of the program."""
     branches: int | str | None
-    """How many times the module runs side by side; None is once and not a list."""
+    """How many times the body runs side by side; None is once and not a list."""
+    decided: bool = False
+    """Branches end as soon as their majority is certain."""
+    foreach: str | None = None
+    """The list of whose items each is given to `port`."""
+    port: str = ""
+    sequential: bool = False
+    """Items one after the other, each with the results before it at port `before`."""
+    when: Condition | None = None
+    repeat: int | str | None = None
+    until: Condition | None = None
+    carry: str = ""
+    """The port that takes the result of the turn before."""
+    model: str | None = None
+    adapter: str | None = None
+    sampling: SamplingText | None = None
+    budget: BudgetText | None = None
+
+    @property
+    def output(self) -> str:
+        """Type of what it gives; a list of `x` is `x*`."""
+        listed = self.branches is not None or self.foreach is not None or gives_list(self.body)
+        return self.body.output + ("*" if listed else "")
+
+
+def gives_list(body: Module | Program) -> bool:
+    return isinstance(body, Module) and body.many
+
+
+def ports(body: Module | Program) -> Mapping[str, Port]:
+    """The inputs of a module or program."""
+    if isinstance(body, Module):
+        return body.inputs
+    return {name: Port(type) for name, type in body.inputs.items()}
 
 
 class Program(NamedTuple):
@@ -42,8 +91,22 @@ class Program(NamedTuple):
     version: int
     summary: str
     source: str
+    """`built-in`, or the file."""
     options: Mapping[str, Option]
     steps: tuple[Step, ...]
+    inputs: Mapping[str, str] = {QUESTION: QUESTION}
+    """Port -> type."""
+    follows: str = ""
+    """The paper or page that the idea is from."""
+
+    @property
+    def output(self) -> str:
+        return self.steps[-1].output
+
+    @property
+    def runnable(self) -> bool:
+        """It can be asked for, and is no mere part of others."""
+        return self.output == RESULT and dict(self.inputs) == {QUESTION: QUESTION}
 
     def settled(self, given: Mapping[str, object]) -> dict[str, Setting]:
         """Every option's value for one run. Raises `BadRequest` naming the option, the value and
@@ -61,43 +124,59 @@ class Program(NamedTuple):
             raise BadRequest(str(error)) from None
 
 
-class _StepText(msgspec.Struct, forbid_unknown_fields=True):
-    name: str
-    module: str
-    inputs: dict[str, str | list[str]] = {}
-    options: dict[str, bool | int | float | str] = {}
-    branches: int | str | None = None
+Find = Callable[[str], Program]
+"""A program by name. Raises `BadRequest` for an unknown one, `ProgramError` for a broken one."""
 
 
-class _ProgramText(msgspec.Struct, forbid_unknown_fields=True):
-    name: str
-    summary: str
-    version: int = 1
-    options: dict[str, Option] = {}
-    step: list[_StepText] = []
-
-
-def parse(text: str, source: str, modules: Mapping[str, Module]) -> Program:
-    """A checked program from TOML. Raises `ProgramError` naming `source`, line, step and what is
-    wrong."""
+def parse(
+    text: str, source: str, modules: Mapping[str, Module], find: Find | None = None
+) -> Program:
+    """A checked program from TOML. `find` gives the programs that its steps name. Raises `ProgramError`
+    naming `source`, line, step and what is wrong."""
     try:
-        written = msgspec.convert(tomllib.loads(text), _ProgramText)
+        written = msgspec.convert(tomllib.loads(text), ProgramText)
     except tomllib.TOMLDecodeError as error:
         raise ProgramError(f"{source}: {error}") from None
     except msgspec.ValidationError as error:
-        raise ProgramError(_located(str(error), source, text)) from None
-    return _Parser(text, source, modules).program(written)
+        raise ProgramError(_located(str(error), source, Lines(text))) from None
+    return checked(written, source, modules, find, Lines(text))
 
 
-class _Parser:
-    def __init__(self, text: str, source: str, modules: Mapping[str, Module]) -> None:
-        self.text = text
+def checked(
+    written: ProgramText,
+    source: str,
+    modules: Mapping[str, Module],
+    find: Find | None = None,
+    lines: Lines | None = None,
+) -> Program:
+    """A program from its plain form. Raises `ProgramError`."""
+    return _Checker(written, source, modules, find, lines).program()
+
+
+class _Checker:
+    def __init__(
+        self,
+        written: ProgramText,
+        source: str,
+        modules: Mapping[str, Module],
+        find: Find | None,
+        lines: Lines | None,
+    ) -> None:
+        self.written = written
+        self.options = written.options
         self.source = source
         self.modules = modules
-        self.types: dict[str, str] = {QUESTION: "question"}
+        self.find = find
+        self.lines = lines
+        self.types: dict[str, str] = dict(written.inputs)
         """Type of what each name gives; a list of `x` is `x*`."""
+        self.used: set[str] = set()
+        self.maybe: set[str] = set()
+        """Steps that a run may pass over."""
+        self.where = source
 
-    def program(self, written: _ProgramText) -> Program:
+    def program(self) -> Program:
+        written = self.written
         if not NAME.fullmatch(written.name):
             raise ProgramError(
                 f"{self.source}: program name {written.name!r} must be lower-case letters, "
@@ -108,78 +187,242 @@ class _Parser:
                 option.settle(name, option.default)
             except OptionError as error:
                 raise ProgramError(f"{self.source}: default of {error}") from None
-        steps = tuple(self.step(i, step, written.options) for i, step in enumerate(written.step))
-        if not steps or self.types[steps[-1].name] != RESULT:
+        for name, type in written.inputs.items():
+            if type.removesuffix("*") not in TYPES:
+                known = ", ".join(sorted(TYPES))
+                raise ProgramError(
+                    f"{self.source}: input {name!r} has the type {type!r}; there are {known}"
+                )
+        steps = tuple(self.step(i, step) for i, step in enumerate(written.step))
+        self.where = self.source
+        asked = dict(written.inputs) == {QUESTION: QUESTION}
+        if not steps or (asked and steps[-1].output != RESULT):
             makers = ", ".join(m.name for m in self.modules.values() if m.output == RESULT)
             raise ProgramError(
                 f"{self.source}: the last step must give an {RESULT} (module {makers})"
             )
+        self.whole(steps)
         return Program(
-            written.name, written.version, written.summary, self.source, written.options, steps
+            name=written.name,
+            version=written.version,
+            summary=written.summary,
+            source=self.source,
+            options=written.options,
+            steps=steps,
+            inputs=dict(written.inputs),
+            follows=written.source,
         )
 
-    def step(self, number: int, step: _StepText, options: Mapping[str, Option]) -> Step:
-        where = f"{self.source}:{_step_line(self.text, number)}: step {step.name!r}"
-        if not NAME.fullmatch(step.name):
-            raise ProgramError(f"{where}: a name must be lower-case letters, digits, - or _")
-        if step.name in self.types:
-            raise ProgramError(f"{where}: this name is taken; names are used once")
-        module = self.modules.get(step.module)
-        if module is None:
+    def whole(self, steps: tuple[Step, ...]) -> None:
+        """What can only be seen once every step is known."""
+        last = steps[-1].name
+        for i, step in enumerate(steps):
+            effect = isinstance(step.body, Module) and step.body.effect
+            if step.name not in self.used and step.name != last and not effect:
+                raise ProgramError(
+                    f"{self.place(i)}: step {step.name!r} is unreachable from the answer: no later step uses "
+                    "what it gives. Use it or take it out"
+                )
+        if last in self.maybe:
             raise ProgramError(
-                f"{where}: there is no module {step.module!r}{_near(step.module, self.modules)}"
+                f"{self.place(len(steps) - 1)}: step {last!r} ends the program and may be passed over (`when`); "
+                "end with a step that always runs"
             )
-        inputs = self.inputs(where, module, step)
-        self.settings(where, module, step, options)
-        self.branches(where, step, options)
-        self.types[step.name] = module.output + ("*" if step.branches is not None else "")
-        return Step(step.name, module, inputs, step.options, step.branches)
 
-    def inputs(self, where: str, module: Module, step: _StepText) -> dict[str, tuple[str, ...]]:
+    def place(self, number: int) -> str:
+        return f"{self.source}:{self.lines.step(number)}" if self.lines else self.source
+
+    def wrong(self, message: str) -> ProgramError:
+        return ProgramError(f"{self.where}: {message}")
+
+    def step(self, number: int, step: StepText) -> Step:
+        self.where = f"{self.place(number)}: step {step.name!r}"
+        if not NAME.fullmatch(step.name):
+            raise self.wrong("a name must be lower-case letters, digits, - or _")
+        if step.name in self.types:
+            raise self.wrong("this name is taken; names are used once")
+        body = self.body(step)
+        inputs = self.inputs(body, step)
+        self.settings(body, step)
+        self.count("branches", step.branches, BRANCHES_LIMIT)
+        when = self.condition("when", step.when)
+        checked = Step(
+            name=step.name,
+            body=body,
+            inputs=inputs,
+            settings=step.options,
+            branches=step.branches,
+            decided=step.stop == "decided",
+            foreach=step.foreach,
+            port=self.port(body, step),
+            sequential=step.sequential,
+            when=when,
+            repeat=step.repeat,
+            carry=self.loop(body, step),
+            model=step.model,
+            adapter=step.adapter,
+            sampling=step.sampling,
+            budget=step.budget,
+        )
+        if checked.decided and (step.branches is None or body.output != "derivation"):
+            raise self.wrong('`stop = "decided"` is for branches that give derivations')
+        self.limits(step)
+        self.types[step.name] = checked.output
+        until = self.condition("until", step.until)
+        self.used.discard(step.name)
+        if when is not None or self.starved(body, inputs):
+            self.maybe.add(step.name)
+        return checked._replace(until=until)
+
+    def body(self, step: StepText) -> Module | Program:
+        if (step.module is None) == (step.program is None):
+            raise self.wrong("give either a module or a program")
+        if step.module is not None:
+            if step.module not in self.modules:
+                raise self.wrong(
+                    f"there is no module {step.module!r}{_near(step.module, self.modules)}"
+                )
+            return self.modules[step.module]
+        if self.find is None:
+            raise self.wrong(f"program {step.program!r} is not known here")
+        try:
+            return self.find(step.program or "")
+        except (BadRequest, ProgramError) as error:
+            raise self.wrong(str(error)) from None
+
+    def inputs(self, body: Module | Program, step: StepText) -> dict[str, tuple[str, ...]]:
+        what = f"{'module' if isinstance(body, Module) else 'program'} {body.name!r}"
         inputs: dict[str, tuple[str, ...]] = {}
+        known = ports(body)
         for name, given in step.inputs.items():
-            if name not in module.inputs:
-                ports = ", ".join(module.inputs)
-                raise ProgramError(
-                    f"{where}: module {module.name!r} has no input {name!r}; it has: {ports}"
-                )
+            if name not in known:
+                raise self.wrong(f"{what} has no input {name!r}; it has: {', '.join(known)}")
             inputs[name] = (given,) if isinstance(given, str) else tuple(given)
-        for name, port in module.inputs.items():
-            if not inputs.get(name) and not port.optional:
-                raise ProgramError(
-                    f"{where}: input {name!r} ({port.type}) of module {module.name!r} is missing"
-                )
+        item = self.port(body, step) if step.foreach is not None else None
+        for name, port in known.items():
+            if not inputs.get(name) and not port.optional and name != item:
+                raise self.wrong(f"input {name!r} ({port.type}) of {what} is missing")
             for reference in inputs.get(name, ()):
-                if reference not in self.types:
-                    raise ProgramError(
-                        f"{where}: input {name!r} names {reference!r}, which is no earlier step"
-                        f"{_near(reference, self.types)}"
+                found = self.type_of(reference, f"input {name!r}")
+                if found.removesuffix("*") != port.type.removesuffix("*"):
+                    raise self.wrong(
+                        f"input {name!r} takes a {port.type}; {reference!r} gives a {found}"
                     )
-                found = self.types[reference]
-                if found.removesuffix("*") != port.type:
-                    raise ProgramError(
-                        f"{where}: input {name!r} takes a {port.type}; "
-                        f"{reference!r} gives a {found}"
-                    )
-                if not port.many and (found.endswith("*") or len(inputs[name]) > 1):
-                    raise ProgramError(
-                        f"{where}: input {name!r} takes one {port.type}, not several"
-                    )
+                listed = found.endswith("*") or len(inputs[name]) > 1
+                if listed and not port.many and not port.type.endswith("*"):
+                    raise self.wrong(f"input {name!r} takes one {port.type}, not several")
         return inputs
 
-    def settings(
-        self, where: str, module: Module, step: _StepText, options: Mapping[str, Option]
-    ) -> None:
+    def type_of(self, reference: str, what: str) -> str:
+        if reference not in self.types:
+            raise self.wrong(
+                f"{what} names {reference!r}, which is no earlier step"
+                f"{_near(reference, self.types)}"
+            )
+        self.used.add(reference)
+        return self.types[reference]
+
+    def port(self, body: Module | Program, step: StepText) -> str:
+        """The port that takes the items of a list."""
+        if step.foreach is None:
+            if step.each is not None or step.sequential:
+                raise self.wrong("`as` and `sequential` belong to `foreach`")
+            return ""
+        found = self.type_of(step.foreach, "foreach")
+        if not found.endswith("*"):
+            raise self.wrong(f"foreach takes a list; {step.foreach!r} gives one {found}")
+        if step.branches is not None or step.repeat is not None:
+            raise self.wrong("foreach goes with neither branches nor repeat")
+        known = ports(body)
+        name = step.each or next(iter(known))
+        if name not in known:
+            raise self.wrong(f"`as` names {name!r}; the inputs are {', '.join(known)}")
+        if known[name].type != found.removesuffix("*"):
+            raise self.wrong(
+                f"input {name!r} takes a {known[name].type}; {step.foreach!r} holds {found}"
+            )
+        if name in step.inputs:
+            raise self.wrong(
+                f"input {name!r} takes the items of {step.foreach!r}; give it nothing else"
+            )
+        if step.sequential and ("before" not in known or known["before"].type != body.output):
+            raise self.wrong(
+                f"sequential needs an input `before` that takes a {body.output}; {body.name!r} has none"
+            )
+        return name
+
+    def loop(self, body: Module | Program, step: StepText) -> str:
+        """The port that carries a loop's result into its next turn."""
+        if step.repeat is None:
+            if step.until is not None or step.carry is not None:
+                raise self.wrong("an unbounded loop: say how often at most with `repeat`")
+            return ""
+        if isinstance(body, Module):
+            raise self.wrong("`repeat` is for programs; make the steps of the loop one")
+        self.count("repeat", step.repeat, REPEAT_LIMIT)
+        if step.branches is not None:
+            raise self.wrong("repeat and branches do not go together")
+        fitting = [name for name, type in body.inputs.items() if type == body.output]
+        carry = step.carry or next(iter(fitting), None)
+        if carry not in fitting:
+            raise self.wrong(
+                f"a loop carries what it gives ({body.output}) into its next turn; program {body.name!r} has "
+                f"{'no such input' if not fitting else 'the inputs ' + ', '.join(fitting) + ' for that'}"
+            )
+        return carry or ""
+
+    def starved(self, body: Module | Program, inputs: Mapping[str, tuple[str, ...]]) -> bool:
+        """Whether what it needs may be passed over."""
+        return any(
+            inputs.get(name) and all(source in self.maybe for source in inputs[name])
+            for name, port in ports(body).items()
+            if not port.optional
+        )
+
+    def condition(self, what: str, text: str | None) -> Condition | None:
+        if text is None:
+            return None
+        try:
+            condition = parse_condition(text)
+            condition.check(self.field, self.option_type)
+        except BadCondition as error:
+            raise self.wrong(f"{what}: {error}") from None
+        return condition
+
+    def field(self, reference: Reference) -> FieldType:
+        found = self.type_of(reference.step, "it")
+        if found.endswith("*"):
+            if reference.field != "count":
+                raise BadCondition(f"{reference.step!r} is a list; of a list there is only `count`")
+            return "number"
+        known = FIELDS.get(found, {})
+        if reference.field not in known:
+            raise BadCondition(
+                f"a {found} has no field {reference.field!r}; it has: {', '.join(known) or 'none'}"
+            )
+        return known[reference.field]
+
+    def option_type(self, name: str) -> FieldType:
+        if name not in self.options:
+            known = ", ".join(f"${name}" for name in self.options) or "none"
+            raise BadCondition(f"${name} is no option of this program; it has: {known}")
+        match self.options[name].default:
+            case bool():
+                return "truth"
+            case str():
+                return "text"
+        return "number"
+
+    def settings(self, body: Module | Program, step: StepText) -> None:
+        what = f"{'module' if isinstance(body, Module) else 'program'} {body.name!r}"
         for name, value in step.options.items():
-            if name not in module.options:
-                known = ", ".join(module.options) or "none"
-                raise ProgramError(
-                    f"{where}: module {module.name!r} has no option {name!r}; it has: {known}"
-                )
-            wanted = module.options[name]
+            if name not in body.options:
+                known = ", ".join(body.options) or "none"
+                raise self.wrong(f"{what} has no option {name!r}; it has: {known}")
+            wanted = body.options[name]
             if isinstance(value, str) and value.startswith("$"):
-                self.reference(where, value, options)
-                bounds = options[value[1:]]
+                self.reference(value)
+                bounds = self.options[value[1:]]
                 values = [bounds.default, bounds.minimum, bounds.maximum]
             else:
                 values = [value]
@@ -188,28 +431,49 @@ class _Parser:
                     if possible is not None:
                         wanted.settle(name, possible)
             except OptionError as error:
-                raise ProgramError(f"{where}: {error}") from None
+                raise self.wrong(str(error)) from None
 
-    def branches(self, where: str, step: _StepText, options: Mapping[str, Option]) -> None:
-        match step.branches:
+    def count(self, what: str, given: int | str | None, limit: int) -> None:
+        match given:
             case str(reference):
-                self.reference(where, reference, options)
-                low, high = options[reference[1:]].minimum, options[reference[1:]].maximum
-                default = options[reference[1:]].default
-                if not isinstance(default, int) or low is None or high is None or low < 0:
-                    raise ProgramError(
-                        f"{where}: branches names {reference}, which must be a whole number with "
+                self.reference(reference)
+                option = self.options[reference[1:]]
+                low, high = option.minimum, option.maximum
+                if not isinstance(option.default, int) or low is None or high is None or low < 0:
+                    raise self.wrong(
+                        f"{what} names {reference}, which must be a whole number with "
                         "minimum 0 or more and a maximum"
                     )
-            case int(count) if count < 1:
-                raise ProgramError(f"{where}: branches is {count}; it must be at least 1")
+                if high > limit:
+                    raise self.wrong(f"{what} may be {high}; the limit is {limit}")
+            case int(number) if number < 1:
+                raise self.wrong(f"{what} is {number}; it must be at least 1")
+            case int(number) if number > limit:
+                raise self.wrong(f"{what} is {number}; the limit is {limit}")
 
-    def reference(self, where: str, reference: str, options: Mapping[str, Option]) -> None:
-        if not reference.startswith("$") or reference[1:] not in options:
-            known = ", ".join(f"${name}" for name in options) or "none"
-            raise ProgramError(
-                f"{where}: {reference!r} is no option of this program; it has: {known}"
-            )
+    def limits(self, step: StepText) -> None:
+        for name in ("tokens", "calls", "seconds"):
+            value = getattr(step.budget, name, None)
+            if value is not None and not value > 0:
+                raise self.wrong(f"budget {name} is {value}; it must be above 0")
+        if step.sampling is None:
+            return
+        wish = step.sampling
+        bounds: dict[str, tuple[float | None, float, float]] = {
+            "temperature": (wish.temperature, 0, 2),
+            "top_k": (wish.top_k, 0, 1_000_000),
+            "top_p": (wish.top_p, 0, 1),
+            "min_p": (wish.min_p, 0, 1),
+            "max_tokens": (wish.max_tokens, 1, 1_000_000),
+        }
+        for name, (value, low, high) in bounds.items():
+            if value is not None and not low <= value <= high:
+                raise self.wrong(f"sampling {name} is {value}; it must be from {low} to {high}")
+
+    def reference(self, reference: str) -> None:
+        if not reference.startswith("$") or reference[1:] not in self.options:
+            known = ", ".join(f"${name}" for name in self.options) or "none"
+            raise self.wrong(f"{reference!r} is no option of this program; it has: {known}")
 
 
 def _near(name: str, known: Mapping[str, Any]) -> str:
@@ -217,16 +481,7 @@ def _near(name: str, known: Mapping[str, Any]) -> str:
     return f"; did you mean {' or '.join(near)}?" if near else f"; there are: {', '.join(known)}"
 
 
-def _step_line(text: str, number: int) -> int:
-    """Line of the `number`-th `[[step]]` (from 0) in a program that has parsed; 1 where steps are
-    written inline."""
-    lines = [
-        i for i, line in enumerate(text.splitlines(), 1) if re.match(r"\s*\[\[\s*step\s*\]\]", line)
-    ]
-    return lines[number] if number < len(lines) else 1
-
-
-def _located(message: str, source: str, text: str) -> str:
+def _located(message: str, source: str, lines: Lines) -> str:
     step = re.search(r"\$\.step\[(\d+)\]", message)
-    place = f"{source}:{_step_line(text, int(step[1]))}" if step else source
+    place = f"{source}:{lines.step(int(step[1]))}" if step else source
     return f"{place}: {message}"

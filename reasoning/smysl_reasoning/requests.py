@@ -31,6 +31,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     budget_tokens: int | None = None
     """Most tokens to generate, over all calls; when they are spent the run ends with what is
     there."""
+    budget_calls: int | None = None
+    """Most calls of the model."""
     budget_seconds: float | None = None
 
 
@@ -49,6 +51,7 @@ class DeriveRequest(msgspec.Struct, frozen=True, kw_only=True):
     options: dict[str, object] | None = None
     """Other options of the program; None are those of before."""
     budget_tokens: int | None = None
+    budget_calls: int | None = None
     budget_seconds: float | None = None
 
 
@@ -92,6 +95,8 @@ def check_request(request: RunRequest) -> None:
         raise BadRequest(f"seed is {request.seed}; it must be from 0 to {SEED_LIMIT - 1}")
     if request.budget_tokens is not None and request.budget_tokens < 1:
         raise BadRequest(f"the token budget is {request.budget_tokens}; it must be at least 1")
+    if request.budget_calls is not None and request.budget_calls < 1:
+        raise BadRequest(f"the budget of calls is {request.budget_calls}; it must be at least 1")
     seconds = request.budget_seconds
     if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
         raise BadRequest(f"the time budget is {seconds} s; it must be a positive number")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from smysl_engines.base import Engine
-from smysl_reasoning.calls import Calls
+from smysl_reasoning.calls import Budget, Calls
 from smysl_reasoning.changes import Changed, Preview, ReplayReport
 from smysl_reasoning.dialects.base import Dialect
 from smysl_reasoning.dialects.native import TooManyQuantities
@@ -19,6 +19,7 @@ from smysl_reasoning.editor import Editor, changed
 from smysl_reasoning.errors import BadRequest, Inconsistent, ReasoningError, RuntimeClosed
 from smysl_reasoning.events import Event, NodeFinished
 from smysl_reasoning.executor import Executor
+from smysl_reasoning.flat import flatten
 from smysl_reasoning.graph import Graph
 from smysl_reasoning.history import MAIN, Again, Branch, OpKind
 from smysl_reasoning.ids import IdMaker
@@ -28,7 +29,7 @@ from smysl_reasoning.modules.registry import MODULES
 from smysl_reasoning.nodes import Edge, Node
 from smysl_reasoning.notes import tell
 from smysl_reasoning.preview import estimate
-from smysl_reasoning.program import Program
+from smysl_reasoning.program import QUESTION, Program
 from smysl_reasoning.replay import compared, merged
 from smysl_reasoning.requests import SEED_LIMIT, DeriveRequest, Edit, RunRequest, check_request
 from smysl_reasoning.run import Run
@@ -99,7 +100,7 @@ class Runtime:
         program = self._library.get(request.program)
         settings = program.settled(request.options)
         text = f"{request.context.strip()}\n{request.question.strip()}".strip()
-        self._check_fits(text, program)
+        self._check_fits(text)
         async with self._changing:
             return await self._started(request, program, settings)
 
@@ -388,10 +389,8 @@ class Runtime:
             run=run,
             branch=record.branch,
             desk=self._desk(run, graph, walkable, "write"),
-            program=walkable.program,
-            settings=walkable.settings,
+            program=flatten(walkable.program, walkable.settings),
             asked=walkable.asked,
-            budget_tokens=walkable.request.budget_tokens,
             budget_seconds=walkable.request.budget_seconds,
             on_end=self._forget,
         )
@@ -401,7 +400,8 @@ class Runtime:
         del self._walks[run.id]
 
     def _desk(self, run: Run, graph: Graph, walkable: _Walkable, purpose: Purpose) -> Desk:
-        tokens = walkable.request.budget_tokens if purpose == "write" else None
+        asked = walkable.request
+        budget = Budget(tokens=asked.budget_tokens, calls=asked.budget_calls)
         return Desk(
             run=run.id,
             session=run.session,
@@ -409,7 +409,11 @@ class Runtime:
             program=walkable.program.name,
             store=self._store,
             standing=Standing(graph),
-            calls=Calls(self._engine, tokens, allowed=purpose != "preview"),
+            calls=Calls(
+                self._engine,
+                budget if purpose == "write" else Budget(),
+                allowed=purpose != "preview",
+            ),
             info=self._engine.info,
             dialect=self._dialect,
             thresholds=self._thresholds,
@@ -424,7 +428,8 @@ class Runtime:
     ) -> _Tried:
         """Walk a program without writing anything."""
         desk = self._desk(Run("", session, walkable.program.name), graph, walkable, purpose)
-        executor = Executor(walkable.program, walkable.settings, walkable.asked, desk.bench)
+        flat = flatten(walkable.program, walkable.settings)
+        executor = Executor(flat, {QUESTION: [walkable.asked]}, desk.bench)
         try:
             whole = await executor.run() is not None
         finally:
@@ -440,7 +445,7 @@ class Runtime:
             options = {}
         settings = program.settled(options)
         asked = self._asked(graph.node(last.question), graph)
-        self._check_fits(asked.told.text, program)
+        self._check_fits(asked.told.text)
         again = msgspec.structs.replace(
             before,
             program=program.name,
@@ -448,6 +453,7 @@ class Runtime:
             seed=before.seed if request.seed is None else request.seed,
             options=options,
             budget_tokens=request.budget_tokens,
+            budget_calls=request.budget_calls,
             budget_seconds=request.budget_seconds,
         )
         check_request(again)
@@ -531,14 +537,13 @@ class Runtime:
             found = self._editor.find(node, branch)
             self._require_idle(found.node.session, found.branch)
 
-    def _check_fits(self, text: str, program: Program) -> None:
+    def _check_fits(self, text: str) -> None:
         """Raise `BadRequest` for a question that the model cannot take."""
         try:
             question = self._dialect.read(text)
         except TooManyQuantities as error:
             raise BadRequest(str(error)) from None
-        direct = any(step.module.name == "direct" for step in program.steps)
-        length = len(self._dialect.question(question, "direct" if direct else "solve"))
+        length = self._dialect.length(question)
         limit = self._engine.info.context - 2 * LINE_TOKENS
         if length > limit:
             raise BadRequest(

@@ -15,12 +15,13 @@ from smysl_reasoning.dialects.native import TooManyQuantities
 from smysl_reasoning.errors import ReasoningError, StoreError
 from smysl_reasoning.events import NodeFinished, RunFinished, Verdict
 from smysl_reasoning.executor import Executor
+from smysl_reasoning.flat import Flat
 from smysl_reasoning.modules import answer, vote
-from smysl_reasoning.modules.base import Asked, Chosen, Derived, Judged, Outcome, Setting
+from smysl_reasoning.modules.base import Asked, Chosen, Derived, Judged, Outcome
 from smysl_reasoning.nodes import Node
-from smysl_reasoning.program import Program
+from smysl_reasoning.program import QUESTION
 from smysl_reasoning.run import Run
-from smysl_reasoning.workbench import Desk
+from smysl_reasoning.workbench import Desk, Workbench
 
 log = logging.getLogger(__name__)
 End = Literal["done", "cancelled", "failed"]
@@ -36,10 +37,8 @@ class Walk:
         run: Run,
         branch: str,
         desk: Desk,
-        program: Program,
-        settings: dict[str, Setting],
+        program: Flat,
         asked: Asked,
-        budget_tokens: int | None,
         budget_seconds: float | None,
         on_end: Callable[[Run], None],
     ) -> None:
@@ -47,12 +46,11 @@ class Walk:
         self.branch = branch
         self.desk = desk
         self.calls: Calls = desk.calls
-        self._budget_tokens = budget_tokens
         self._budget_seconds = budget_seconds
         self._on_end = on_end
-        self._executor = Executor(program, settings, asked, desk.bench)
+        self._executor = Executor(program, {QUESTION: [asked]}, desk.bench)
         self._began = time.perf_counter()
-        self._working: asyncio.Task[Outcome | None] | None = None
+        self._working: asyncio.Task[object | None] | None = None
         self._walking = False
         self._cancelled = False
         self._suspended = False
@@ -114,12 +112,12 @@ class Walk:
                 self._working.cancel()
             async with asyncio.timeout(self._budget_seconds):
                 result = await self._working
-                assert result is not None, "only a preview cannot tell"
+                assert isinstance(result, Outcome), "only a preview cannot tell"
                 return result, True
         except TimeoutError:
             spent = f"the budget of {self._budget_seconds:g} s is spent"
-        except BudgetSpent:
-            spent = f"the budget of {self._budget_tokens} tokens is spent"
+        except BudgetSpent as error:
+            spent = str(error)
         except asyncio.CancelledError:
             if not self._finishing or self._cancelled:
                 raise
@@ -129,9 +127,9 @@ class Walk:
 
     async def _what_is_there(self, spent: str, verdict: Verdict) -> Outcome:
         """The answer that the finished derivations would give."""
-        derived: list[Derived] = []
-        for values in self._executor.results.values():
-            derived += [value for value in values if isinstance(value, Derived)]
+        found = [value for values in self._executor.results.values() for value in values]
+        # the same derivation may pass through several steps
+        derived = list({one.node.id: one for one in found if isinstance(one, Derived)}.values())
         winner = vote.elect(None, derived)
         if winner is None:
             unanswered: Verdict = "budget" if verdict == "budget" else "failed"
@@ -139,7 +137,7 @@ class Walk:
         choice = Chosen(winner, None, vote.tally(None, derived), len(derived), None)
         message = f"{spent}; {len(derived)} derivations were finished and nothing was verified"
         return await answer.conclude(
-            self.desk.bench("budget", 0), choice, Judged(verdict, None, message, None)
+            Workbench(self.desk, "budget", 0), choice, Judged(verdict, None, message, None)
         )
 
     async def _end(self, outcome: End, result: Outcome, whole: bool) -> None:

@@ -16,10 +16,13 @@ from typing import Literal, Protocol
 import msgspec
 
 from smysl_engines.base import EngineInfo, Sampling
-from smysl_reasoning.calls import Calls, Line, Lines
-from smysl_reasoning.dialects.base import Dialect
+from smysl_reasoning.calls import Budget, Calls, Line, Lines
+from smysl_reasoning.dialects.base import Dialect, ThoughtDialect
+from smysl_reasoning.dialects.native import NativeDialect
 from smysl_reasoning.errors import TakenOut
 from smysl_reasoning.events import Event, NodeDelta, NodeFinished, NodeStarted
+from smysl_reasoning.flat import FlatStep, Scope
+from smysl_reasoning.grammar import SamplingText
 from smysl_reasoning.graph import Placed
 from smysl_reasoning.history import Again
 from smysl_reasoning.modules.base import Input
@@ -102,11 +105,29 @@ class Desk:
         """Final nodes whose write is under way."""
         self.made: dict[str, Node] = {}
         """Place -> the node that this walk came to, kept or made."""
+        self.meters: dict[str, Calls] = {}
+        """Step -> its calls."""
+        self._scopes: dict[str, Calls] = {}
         self.reused: list[str] = []
         """Ids of nodes that were made elsewhere by the same recipe and cost nothing."""
 
-    def bench(self, step: str, branch: int) -> "Workbench":
-        return Workbench(self, step, branch)
+    def bench(self, step: FlatStep, name: str, branch: int) -> "Workbench":
+        """`name`: of the step in the whole program."""
+        return Workbench(self, name, branch, self.meter(step, name), step.sampling, step.adapter)
+
+    def meter(self, step: FlatStep, name: str) -> Calls:
+        """The calls of one step, within the budgets that it shares with others."""
+        if name not in self.meters:
+            self.meters[name] = self._scoped(step.scope).part(name)
+        return self.meters[name]
+
+    def _scoped(self, scope: Scope | None) -> Calls:
+        if scope is None:
+            return self.calls
+        if scope.name not in self._scopes:
+            budget = Budget(**msgspec.structs.asdict(scope.budget))
+            self._scopes[scope.name] = self._scoped(scope.within).part(scope.name, budget)
+        return self._scopes[scope.name]
 
     def cancelled_drafts(self) -> "list[Draft]":
         """Take the drafts that were stopped."""
@@ -118,14 +139,31 @@ class Desk:
 class Workbench:
     """One module's run: one step of the program, one of its branches."""
 
-    def __init__(self, desk: Desk, step: str, branch: int) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        step: str,
+        branch: int,
+        calls: Calls | None = None,
+        wish: SamplingText | None = None,
+        adapter: str | None = None,
+    ) -> None:
+        """`wish` and `adapter`: what the program asks of this step's calls."""
         self.desk = desk
-        self.dialect = desk.dialect
         self.info = desk.info
         self.thresholds = desk.thresholds
-        self.calls = desk.calls
+        self.calls = desk.calls if calls is None else calls
         self._step = step
         self._branch = branch
+        self._wish = wish
+        self._adapter = adapter
+
+    @property
+    def dialect(self) -> ThoughtDialect:
+        """Of a model that is spoken to in typed thoughts; the compiler has seen to it that it is."""
+        dialect = self.desk.dialect
+        assert isinstance(dialect, NativeDialect), f"{dialect.name} has no thoughts"
+        return dialect
 
     @property
     def seed(self) -> int:
@@ -138,10 +176,10 @@ class Workbench:
         return Lines(
             self.calls,
             sampling,
-            end=self.dialect.end,
+            end=self.desk.dialect.end,
             context=self.info.context,
             line_tokens=LINE_TOKENS,
-            adapter=adapter,
+            adapter=adapter or self._adapter,
         )
 
     async def line(
@@ -156,8 +194,19 @@ class Workbench:
             lines.close()
 
     def line_sampling(self) -> Sampling:
-        """Greedy, one line."""
-        return Sampling(max_tokens=LINE_TOKENS, stop=(self.dialect.end,))
+        """Greedy unless the program wishes otherwise, one line."""
+        return self._wished(Sampling(max_tokens=LINE_TOKENS, stop=(self.desk.dialect.end,)))
+
+    def _wished(self, sampling: Sampling) -> Sampling:
+        """`sampling` as the step's program has it; what is sampled has a seed."""
+        if self._wish is None:
+            return sampling
+        wished = {k: v for k, v in msgspec.structs.asdict(self._wish).items() if v is not None}
+        if wished.get("temperature", sampling.temperature) > 0:
+            wished["seed"] = self.seed
+        if "max_tokens" in wished:
+            wished["max_tokens"] = min(wished["max_tokens"], sampling.max_tokens)
+        return msgspec.structs.replace(sampling, **wished)
 
     def notes(self, node: Node) -> list[Node]:
         """What a person has noted at a node."""
@@ -180,14 +229,15 @@ class Workbench:
             raise TakenOut(f"a person took out {place}")
         old = self.desk.standing.at(self.desk.root, place)
         again = old.again if old and sampling else None
-        if sampling is not None and again is not None:
-            sampling = _otherwise(sampling, again)
+        if sampling is not None:
+            sampling = self._wished(sampling)
+            sampling = _otherwise(sampling, again) if again is not None else sampling
         recipe = Recipe(
             module=module,
             prompt=prompt if isinstance(prompt, str) else digest(prompt),
             sampling=_canonical(sampling),
             engine=self.info.fingerprint if sampling else EXACT,
-            adapter=again.adapter if again else None,
+            adapter=(again.adapter if again else None) or (self._adapter if sampling else None),
         )
         noted = [Input("note", note) for input in inputs for note in self.notes(input.node)]
         known = {input.node.id for input in inputs}

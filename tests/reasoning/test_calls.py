@@ -6,7 +6,7 @@ import pytest
 
 from smysl_engines.base import Call, EngineError, Sampling
 from smysl_engines.scripted import Scripted, ScriptedEngine
-from smysl_reasoning.calls import BudgetSpent, Calls, Lines
+from smysl_reasoning.calls import Budget, BudgetSpent, Calls, Lines
 
 END = 9
 
@@ -78,7 +78,7 @@ async def test_a_line_that_does_not_end_is_incomplete() -> None:
 
 
 async def test_the_token_budget_ends_a_run_of_calls() -> None:
-    calls = Calls(ScriptedEngine(lambda call: [3, 4, 5, END]), budget_tokens=4)
+    calls = Calls(ScriptedEngine(lambda call: [3, 4, 5, END]), Budget(tokens=4))
     lines = lines_of(calls, stop=(END,))
     await lines.line([1])
     with pytest.raises(BudgetSpent):

@@ -11,19 +11,29 @@ from smysl_reasoning.nodes import PlanData
 
 
 class Dialect(Protocol):
-    """How one sort of model is spoken to. `read_*` raise `Unreadable` for output that does not
-    follow the dialect."""
+    """How one sort of model is spoken to: what the run loop asks of every dialect."""
 
     name: str
     version: int
     end: int
-    """Token that ends a line."""
-    yes: int
-    no: int
+    """Token that ends a line, or a reply."""
 
     def read(self, text: str) -> Question:
-        """Find the quantities of a question. Raises `TooManyQuantities`."""
+        """A question, with its quantities where the dialect has slots for them. Raises
+        `TooManyQuantities`."""
         ...
+
+    def length(self, question: Question) -> int:
+        """Tokens of the longest prompt that begins with the question alone."""
+        ...
+
+
+class ThoughtDialect(Dialect, Protocol):
+    """A dialect of typed thoughts, one line of tokens each. `read_*` raise `Unreadable` for output
+    that does not follow it."""
+
+    yes: int
+    no: int
 
     def reworded(self, text: str) -> str:
         """The same question in other words or another order; `text` itself where there is none."""

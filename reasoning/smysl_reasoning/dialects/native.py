@@ -130,6 +130,10 @@ class NativeDialect:
         """Find the quantities of `text`. Raises `TooManyQuantities`."""
         return read(text)
 
+    def length(self, question: Question) -> int:
+        """Of the direct form, which spells out every number too."""
+        return len(self.question(question, "direct"))
+
     def reworded(self, text: str) -> str:
         """The question with its last sentence first."""
         return question_first(text)

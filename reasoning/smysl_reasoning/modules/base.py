@@ -5,7 +5,7 @@ Knows types and options; never an engine, a store or a program.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -16,6 +16,7 @@ from smysl_reasoning.nodes import Node, PlanData
 from smysl_reasoning.plausible import doubt
 
 if TYPE_CHECKING:
+    from smysl_reasoning.dialects.base import Dialect
     from smysl_reasoning.workbench import Workbench
 
 Setting = bool | int | float | str
@@ -188,12 +189,59 @@ class Judged(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """`outcome`: what the run answers."""
+    """`outcome`: what a program answers."""
 
     answer: str | None
     verdict: Verdict
     confidence: float | None
     message: str
+    derived: Derived | None = None
+    """The derivation it stands by; None where there is no answer."""
+
+
+class Critiqued(NamedTuple):
+    """`critique`: what speaks against a derivation, and where."""
+
+    node: Node | None
+    derived: Derived
+    """What was looked at."""
+    probability: float | None
+    """That it is right as it stands."""
+    passed: bool
+    step: int | None
+    """Its first doubtful thought, from 0; None when it passed, or when the doubt is of the whole."""
+    text: str = ""
+
+
+class Written(NamedTuple):
+    """`text`: words that are no derivation: a summary, a JSON object, what was recalled."""
+
+    node: Node
+    text: str
+
+
+class Routed(NamedTuple):
+    """`route`: which of the program's ways a question is to take."""
+
+    node: Node | None
+    way: str
+    probability: float | None
+
+
+FieldType = Literal["number", "text", "truth"]
+FIELDS: Mapping[str, Mapping[str, FieldType]] = {
+    "derivation": {"answer": "text", "confidence": "number", "outside": "truth"},
+    "choice": {"agreement": "number", "total": "number"},
+    "check": {"probability": "number"},
+    "verdict": {"verdict": "text", "confidence": "number"},
+    "outcome": {"answer": "text", "verdict": "text", "confidence": "number"},
+    "critique": {"probability": "number", "passed": "truth"},
+    "route": {"way": "text", "probability": "number"},
+    "text": {"text": "text"},
+}
+"""What a condition may ask of a value, by its type; of a list only `count`."""
+TYPES = frozenset({"question", "plan", *FIELDS})
+"""Every type that can pass between steps."""
 
 
 class Inputs:
@@ -219,6 +267,43 @@ class Inputs:
 Settings = Mapping[str, Setting]
 
 
+class CallShape(NamedTuple):
+    """A call that a module will make, as far as it is known before it runs."""
+
+    prompt: tuple[int, ...]
+    """Its beginning: what is known already."""
+    grows: int = 0
+    """How many tokens of the prompt come from earlier steps, and are estimated."""
+    generates: int = 0
+    """Most tokens it may generate; how many it will, past runs tell."""
+    times: int = 1
+    """How many such calls, one after the other, each with the one before as its prefix."""
+
+
+class Planning(NamedTuple):
+    """What a module may know before anything has run."""
+
+    question: Question
+    dialect: "Dialect"
+    settings: "Settings"
+
+
+Shape = Callable[[Planning], Sequence[CallShape]]
+Run = Callable[["Workbench", Inputs, Settings], Awaitable[object]]
+NATIVE = frozenset({"native"})
+CHAT = frozenset({"chat"})
+
+
+def spoken(*, native: Run, chat: Run) -> Run:
+    """One coroutine for models of both dialects."""
+    by_dialect = {"native": native, "chat": chat}
+
+    async def run(bench: "Workbench", inputs: Inputs, settings: Settings) -> object:
+        return await by_dialect[bench.desk.dialect.name](bench, inputs, settings)
+
+    return run
+
+
 class Module(NamedTuple):
     """A module of thinking: inputs -> output, by one coroutine that writes nodes on its way."""
 
@@ -228,8 +313,16 @@ class Module(NamedTuple):
     summary: str
     inputs: Mapping[str, Port]
     output: str
-    run: "Callable[[Workbench, Inputs, Settings], Awaitable[object]]"
+    run: Run
     options: Mapping[str, Option] = {}
+    many: bool = False
+    """It gives a list of `output`."""
+    dialects: frozenset[str] = frozenset({"native", "chat"})
+    """Of the models that it can speak to; one that makes no calls speaks to all."""
+    effect: bool = False
+    """What it does matters even where nothing uses what it gives."""
+    shape: "Shape | None" = None
+    """What its calls will be, for plans; None where it makes none."""
 
     @property
     def label(self) -> str:

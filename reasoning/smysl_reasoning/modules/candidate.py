@@ -8,7 +8,16 @@ from smysl_reasoning.compute import ComputeError
 from smysl_reasoning.derivation import OUTSIDE, Derivation
 from smysl_reasoning.dialects.native import Thought, TooManyQuantities, Unreadable
 from smysl_reasoning.modules import plan as plan_module
-from smysl_reasoning.modules.base import Asked, Derived, Inputs, Module, Option, Port, Settings
+from smysl_reasoning.modules.base import (
+    NATIVE,
+    Asked,
+    Derived,
+    Inputs,
+    Module,
+    Option,
+    Port,
+    Settings,
+)
 from smysl_reasoning.nodes import CandidateData, Node, PlanData, Status
 from smysl_reasoning.workbench import (
     DERIVATION_TOKENS,
@@ -109,6 +118,7 @@ MODULE = Module(
     inputs={"question": Port("question")},
     output="derivation",
     run=run,
+    dialects=NATIVE,
     options={
         "temperature": Option(default=0.7, minimum=0.0, maximum=2.0, help="0 is greedy"),
         "reword": Option(default=False, help="derive from the question in another wording"),

@@ -1,7 +1,16 @@
 """check: the model's own trained checker: the probability that the chosen derivation is right."""
 
 from smysl_engines.base import Sampling
-from smysl_reasoning.modules.base import Checked, Chosen, Input, Inputs, Module, Port, Settings
+from smysl_reasoning.modules.base import (
+    NATIVE,
+    Checked,
+    Chosen,
+    Input,
+    Inputs,
+    Module,
+    Port,
+    Settings,
+)
 from smysl_reasoning.nodes import CheckData, Stats
 from smysl_reasoning.workbench import Workbench, digest
 
@@ -49,4 +58,5 @@ MODULE = Module(
     inputs={"choice": Port("choice")},
     output="check",
     run=run,
+    dialects=NATIVE,
 )

@@ -15,6 +15,7 @@ from smysl_reasoning.derivation import Derivation, with_values
 from smysl_reasoning.dialects.native import Thought, Unreadable
 from smysl_reasoning.modules import compute
 from smysl_reasoning.modules.base import (
+    NATIVE,
     Asked,
     Derived,
     Input,
@@ -228,4 +229,5 @@ MODULE = Module(
     inputs={"question": Port("question"), "plan": Port("plan")},
     output="derivation",
     run=run,
+    dialects=NATIVE,
 )

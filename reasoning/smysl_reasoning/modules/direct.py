@@ -2,7 +2,7 @@
 
 from smysl_reasoning.answers import normalise
 from smysl_reasoning.dialects.native import Unreadable
-from smysl_reasoning.modules.base import Asked, Derived, Inputs, Module, Port, Settings
+from smysl_reasoning.modules.base import NATIVE, Asked, Derived, Inputs, Module, Port, Settings
 from smysl_reasoning.nodes import AnswerData
 from smysl_reasoning.workbench import Workbench, line_stats
 
@@ -39,4 +39,5 @@ MODULE = Module(
     inputs={"question": Port("question")},
     output="derivation",
     run=run,
+    dialects=NATIVE,
 )

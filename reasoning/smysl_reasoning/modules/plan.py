@@ -1,7 +1,7 @@
 """plan: what sort of problem a question is, and how many steps are foreseen; greedy."""
 
 from smysl_reasoning.dialects.native import Unreadable
-from smysl_reasoning.modules.base import Asked, Inputs, Module, Planned, Port, Settings
+from smysl_reasoning.modules.base import NATIVE, Asked, Inputs, Module, Planned, Port, Settings
 from smysl_reasoning.nodes import PlanData
 from smysl_reasoning.workbench import Workbench, line_stats
 
@@ -40,4 +40,5 @@ MODULE = Module(
     inputs={"question": Port("question")},
     output="plan",
     run=run,
+    dialects=NATIVE,
 )
