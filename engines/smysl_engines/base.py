@@ -43,7 +43,37 @@ class AllowedTokens(msgspec.Struct, frozen=True, tag=True):
     ids: tuple[int, ...]
 
 
-Constraint = Choice | AllowedTokens
+class Regex(msgspec.Struct, frozen=True, tag=True):
+    """The whole output must match, as with `re.fullmatch` and `re.ASCII`."""
+
+    pattern: str
+    """In the syntax of Rust's `regex`: no look-around, word boundary or backreference.
+    \\d, \\w and \\s are ASCII; \\p{L} is a letter of any script.
+    """
+
+
+class JsonSchema(msgspec.Struct, frozen=True, tag=True):
+    """The output must be one JSON value that fits the schema,
+    spaced as `json.dumps` does, properties in the schema's order.
+    """
+
+    schema: str
+    """JSON text. A keyword that cannot be kept to is refused, not ignored."""
+
+
+class Grammar(msgspec.Struct, frozen=True, tag=True):
+    """The output must be a sentence of the grammar."""
+
+    lark: str
+    """In llguidance's dialect of Lark; the rule `start` is the sentence."""
+
+
+Constraint = Choice | AllowedTokens | Regex | JsonSchema | Grammar
+"""Under the last three the output is whole whenever the finish says "stop". A stop token ends the
+call only where the output so far is whole, and comes nowhere else unless the grammar itself allows
+it as text; the call also ends, without one, as soon as nothing can follow. A call that is cut off
+says "length".
+"""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +105,7 @@ class Finish(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """The last thing a stream yields, exactly once."""
 
     reason: str
-    """"stop" (a stop token or a completed choice), "length", or "cancelled"."""
+    """"stop" (a stop token, a completed choice or grammar), "length", or "cancelled"."""
     prompt_tokens: int
     cached_tokens: int
     """Prompt tokens whose KV was reused."""

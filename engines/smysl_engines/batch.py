@@ -11,8 +11,20 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from smysl_engines.base import AllowedTokens, Call, Choice, EngineError, Finish
+import numpy as np
+
+from smysl_engines.base import (
+    AllowedTokens,
+    Call,
+    Choice,
+    EngineError,
+    Finish,
+    Grammar,
+    JsonSchema,
+    Regex,
+)
 from smysl_engines.choice import ChoiceScorer, choose
+from smysl_engines.grammar import Matcher
 from smysl_engines.sampling import Logits, Sampler, log_probabilities
 from smysl_engines.slots import Copy, Move, Slots, Swap
 from smysl_engines.stream import Channel
@@ -57,9 +69,9 @@ class Model(Protocol):
 
 
 class Job:
-    """A call and how far it is."""
+    """A call and how far it is. `matcher` is at the start of the call's grammar, if it has one."""
 
-    def __init__(self, call: Call, channel: Channel) -> None:
+    def __init__(self, call: Call, channel: Channel, matcher: Matcher | None = None) -> None:
         self.call = call
         self.channel = channel
         self.admitted_at: float | None = None
@@ -71,10 +83,26 @@ class Job:
         """
         allowed = call.constraint.ids if isinstance(call.constraint, AllowedTokens) else None
         self.sampler = Sampler(call.sampling, allowed)
+        assert (matcher is not None) == isinstance(call.constraint, Regex | JsonSchema | Grammar)
+        self.matcher = matcher
         self.stop = frozenset(call.sampling.stop)
         self.undelivered: list[int] = []
         self.undelivered_logprobs: list[float] = []
         self.delivered_at = -math.inf
+
+    def take(self, token: int) -> None:
+        self.generated += 1
+        self.feed.append(token)
+        self.undelivered.append(token)
+
+    def take_forced(self, matcher: Matcher) -> bool:
+        """Take what the grammar leaves no choice in; returns whether the output has ended."""
+        room = self.call.sampling.max_tokens - self.generated
+        for token in matcher.forced()[:room]:
+            if not matcher.consume(token):
+                break
+            self.take(token)
+        return matcher.ended
 
     def deliver(self, now: float) -> None:
         self.channel.put(self.undelivered, self.undelivered_logprobs)
@@ -167,14 +195,20 @@ class Batch:
 
     def _prefill(self) -> None:
         budget = PREFILL_TOKENS
-        # nobody is admitted behind an unfinished prompt, so there is one at most
-        unfinished = (row for row, job in enumerate(self._running) if len(job.feed) > 1)
-        if (row := next(unfinished, None)) is not None:
-            budget -= self._compute_prompt(row, budget)
+        # from the last, because a call that leaves is replaced by the last
+        for row in reversed(range(len(self._running))):
+            if self._worth_a_pass(self._running[row]):
+                budget -= self._compute_ahead(row, budget)
         while self._waiting and self.slots.running < self.slots.rows and budget > 0:
             admitted = self._admit(heapq.heappop(self._waiting)[2])
             if admitted is not None:
-                budget -= self._compute_prompt(admitted, budget)
+                budget -= self._compute_ahead(admitted, budget)
+
+    def _worth_a_pass(self, job: Job) -> bool:
+        """A prompt is. Tokens that a grammar forces are if the batch saves more steps than
+        the pass, which computes nothing for the others, costs.
+        """
+        return len(job.feed) > (len(self._running) if job.generated else 1)
 
     def _admit(self, job: Job) -> int | None:
         """Give the call a row; None if it needs no more of the model or has already left."""
@@ -195,7 +229,7 @@ class Batch:
         self._advance([row], self._last_logits)
         return None
 
-    def _compute_prompt(self, row: int, budget: int) -> int:
+    def _compute_ahead(self, row: int, budget: int) -> int:
         """Compute up to `budget` tokens of a row with more than one to feed; returns how many."""
         job = self._running[row]
         if len(job.feed) == 1 or budget < 1:
@@ -205,7 +239,8 @@ class Batch:
         logits = self._model.extend(row, chunk, self.slots.length(row), asked)
         self.slots.append(row, chunk)
         if not job.feed:
-            self._last_prompt, self._last_logits = (job.call.adapter, job.call.prompt), logits
+            if not job.generated:
+                self._last_prompt, self._last_logits = (job.call.adapter, job.call.prompt), logits
             self._advance([row], logits)
         return len(chunk)
 
@@ -218,7 +253,8 @@ class Batch:
         for row, job in enumerate(self._running):
             self.slots.append(row, job.feed[:1])
             del job.feed[:1]
-        # a row in the middle of its prompt has taken part, but has no next token yet
+        # a row in the middle of its prompt, or of what its grammar forces, has taken part, but has
+        # no next token yet
         ready = [row for row in rows if not self._running[row].feed]
         self._advance(ready, logits if len(ready) == len(tokens) else logits[ready])
 
@@ -242,19 +278,33 @@ class Batch:
             self._leave(row, end)
 
     def _take_token(self, job: Job, logits: Logits, likeliest: int, now: float) -> str | None:
-        """Choose one token; returns why the call is over, or None."""
-        if job.sampler.plain_greedy and logits[likeliest] - logits[likeliest] == 0:
-            token = likeliest
+        """Choose one token, and take those that must follow; returns why the call is over, or None."""
+        position = job.call.position + job.generated
+        allowed, matcher = None, job.matcher
+        greedy = job.sampler.plain_greedy and bool(logits[likeliest] - logits[likeliest] == 0)
+        if matcher is not None:
+            mask = matcher.mask()
+            if matcher.ended:
+                return "stop"
+            greedy = greedy and bool(mask[likeliest])
+            allowed = None if greedy else np.flatnonzero(mask)
+        token = likeliest if greedy else job.sampler.choose(logits, position, allowed)
+        if matcher is None:
+            ended = token in job.stop
         else:
-            token = job.sampler.choose(logits, job.call.position + job.generated)
-        job.generated += 1
-        job.feed.append(token)
-        job.undelivered.append(token)
+            if not matcher.consume(token) and token not in job.stop:
+                # the caller has not asked for the tokenizer's end token
+                return "stop"
+            ended = matcher.ended
+        job.take(token)
         if job.call.logprobs:
             job.undelivered_logprobs.append(float(log_probabilities(logits)[token]))
+        elif matcher is not None:
+            # a log-probability needs the logits before each token
+            ended = job.take_forced(matcher)
         if now - job.delivered_at >= DELIVERY_S:
             job.deliver(now)
-        if token in job.stop:
+        if ended:
             return "stop"
         return "length" if job.generated == job.call.sampling.max_tokens else None
 

@@ -12,9 +12,15 @@ from smysl_engines.base import (
     Call,
     Choice,
     EngineInfo,
+    Grammar,
+    JsonSchema,
     PromptTooLong,
+    Regex,
     Sampling,
 )
+
+GRAMMAR_BYTES = 32_768
+"""Of a pattern, a schema or a grammar: compiling takes time and stack in proportion, or worse."""
 
 
 def check_call(call: Call, info: EngineInfo) -> None:
@@ -42,6 +48,8 @@ def check_call(call: Call, info: EngineInfo) -> None:
             if not ids:
                 raise BadCall("AllowedTokens is empty; allow at least one token id")
             check_tokens("AllowedTokens", ids, info.vocabulary)
+        case Regex(text) | JsonSchema(text) | Grammar(text):
+            _check_text(type(call.constraint).__name__, text)
         case None:
             pass
     if len(call.prompt) + output > info.context:
@@ -70,6 +78,20 @@ def _check_options(options: Sequence[Sequence[int]], info: EngineInfo) -> None:
         if not option:
             raise BadCall(f"option {number} of Choice is empty; give at least one token")
         check_tokens(f"option {number} of Choice", option, info.vocabulary)
+
+
+def _check_text(name: str, text: str) -> None:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise BadCall(f"{name} is not Unicode text: {error}. Give it without surrogates") from error
+    if not text:
+        raise BadCall(f"{name} is empty; give at least one character")
+    if size > GRAMMAR_BYTES:
+        raise BadCall(
+            f"{name} has {size} bytes; an engine takes {GRAMMAR_BYTES}. Shorten it, or leave details "
+            "to a check of the output."
+        )
 
 
 def _check_sampling(sampling: Sampling, info: EngineInfo) -> None:

@@ -15,6 +15,13 @@ MANIFEST_FILE = "manifest.json"
 TOKENIZER_FILE = "tokenizer.json"
 DIALECT_FILE = "dialect.json"
 """How the model is spoken to and when its answers may be called verified; not every model has it."""
+CHAT_FILES = (
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+    "generation_config.json",
+)
+"""What a chat model's conversation looks like and which tokens end a reply; a model has some of them, or none."""
 _MAX_MANIFEST_BYTES = 1_000_000
 
 

@@ -18,7 +18,8 @@ import onnxruntime as ort
 from smysl_engines.base import Call, EngineClosed, EngineError, EngineInfo, PromptTooLong
 from smysl_engines.batch import Batch, Job
 from smysl_engines.checks import check_call, check_tokens
-from smysl_engines.manifest import Architecture, load_manifest
+from smysl_engines.grammar import Grammars
+from smysl_engines.manifest import TOKENIZER_FILE, Architecture, load_manifest
 from smysl_engines.sampling import Logits
 from smysl_engines.stream import CallStream, Channel
 
@@ -155,6 +156,9 @@ class OnnxEngine:
             max_batch=max_batch,
             precision=manifest.precision,
         )
+        self._grammars = Grammars(
+            directory / TOKENIZER_FILE, self._info.vocabulary, self._info.model
+        )
         graph = directory / GRAPH_FILE
         model = OnnxModel(graph, manifest.architecture, rows=max_batch, threads=threads)
         self._owner = _Owner(model)
@@ -168,7 +172,7 @@ class OnnxEngine:
     def submit(self, call: Call) -> CallStream:
         check_call(call, self._info)
         channel = Channel()
-        self._owner.send(Job(call, channel))
+        self._owner.send(Job(call, channel, self._grammars.matcher(call)))
         return CallStream(channel)
 
     def embed(self, prompts: Sequence[Sequence[int]]) -> list[list[float]]:

@@ -12,6 +12,8 @@ from smysl_engines.base import EngineError, Sampling
 
 Logits = npt.NDArray[np.float32]
 """[vocabulary], float32."""
+TokenIds = npt.NDArray[np.int64]
+"""In rising order, each once."""
 Probabilities = npt.NDArray[np.float64]
 
 BLOCK = 64
@@ -19,7 +21,7 @@ BLOCK = 64
 
 
 class Sampler:
-    """One call's way to choose. `allowed` restricts it to these token ids."""
+    """One call's way to choose. `allowed` restricts all its tokens to these ids."""
 
     def __init__(self, sampling: Sampling, allowed: tuple[int, ...] | None = None) -> None:
         self._sampling = sampling
@@ -29,18 +31,20 @@ class Sampler:
         self._block = -1
         self._uniforms: list[float] = []
 
-    def choose(self, logits: Logits, position: int) -> int:
-        """The token at `position` of the output (0 is the first).
+    def choose(self, logits: Logits, position: int, allowed: TokenIds | None = None) -> int:
+        """The token at `position` of the output (0 is the first), which must be one of `allowed`.
         Raises `EngineError` for logits of NaN.
         """
-        candidates = logits if self._allowed is None else logits[self._allowed]
+        if allowed is None:
+            allowed = self._allowed
+        candidates = logits if allowed is None else logits[allowed]
         require_numbers(candidates)
         if self._sampling.temperature == 0:
             index = int(candidates.argmax())
         else:
             chances = distribution(candidates, self._sampling)
             index = draw(chances, self._uniform(position))
-        return index if self._allowed is None else int(self._allowed[index])
+        return index if allowed is None else int(allowed[index])
 
     def _uniform(self, position: int) -> float:
         block, offset = divmod(position, BLOCK)

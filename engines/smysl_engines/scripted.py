@@ -50,9 +50,10 @@ class ScriptedEngine:
     """The `Engine` protocol over `answer(call)`.
 
     `answer` returns token ids or a `Scripted`; an exception from it fails the call with
-    `EngineError`. Under a `Choice` ids must spell an option. Ids that run out before a stop token
-    finish with reason "stop". `calls` records what was submitted, in order; `running` counts
-    streams begun and not ended.
+    `EngineError`. Under a `Choice` ids must spell an option; under a `Regex`, `JsonSchema` or
+    `Grammar` they are taken as they are, for there is no tokenizer to read them with. Ids
+    that run out before a stop token finish with reason "stop". `calls` records what was submitted,
+    in order; `running` counts streams begun and not ended.
     """
 
     def __init__(

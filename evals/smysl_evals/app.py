@@ -17,12 +17,13 @@ from smysl_daemon.errors import DaemonError
 from smysl_evals import calibrate as calibrating
 from smysl_evals import compare as comparing
 from smysl_evals import gates as gating
+from smysl_evals import programs as comparison
 from smysl_evals.asking import Asker
 from smysl_evals.daemon import Daemon, known_programs, own_daemon, running_daemon
 from smysl_evals.errors import DaemonGone, EvalError
 from smysl_evals.exits import Exit
 from smysl_evals.progress import Progress
-from smysl_evals.records import ResultFolder, Setup, read_results
+from smysl_evals.records import ResultFolder, Setup, read_results, read_setup
 from smysl_evals.report import Grouping, make_report, markdown, to_json, write_card
 from smysl_evals.runner import ask_all, questions, unanswered
 from smysl_evals.suites import load_suites
@@ -135,6 +136,23 @@ def report(
     if card is not None:
         write_card(card, markdown(made))
     _print(to_json(made) if json else markdown(made))
+
+
+@app.command()
+def programs(
+    results: Results,
+    page: Annotated[
+        Path | None, typer.Option(help="Also write the tables between the markers of this page.")
+    ] = None,
+) -> None:
+    """Compare the programs of a results folder: right, tokens, calls, seconds, and what a confidence is worth."""
+    setup = read_setup(results)
+    if setup is None:
+        raise EvalError(f"{results} has no run.json; `smysl-eval run --out` writes such a folder")
+    made = comparison.page(setup, read_results(results))
+    if page is not None:
+        write_card(page, made)
+    _print(made)
 
 
 @app.command()

@@ -131,6 +131,8 @@ def _record(
         confidence=ended.confidence,
         seconds=round(seconds, 4),
         generated_tokens=ended.usage.generated_tokens,
+        prompt_tokens=ended.usage.prompt_tokens,
+        cached_tokens=ended.usage.cached_tokens,
         calls=ended.usage.calls,
         tags=item.tags,
         accept=item.accept,

@@ -56,6 +56,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     """Wall-clock time from sending the question to the end of the run, as the client saw it."""
     generated_tokens: int = 0
+    prompt_tokens: int = 0
+    """As if every call were sent whole."""
+    cached_tokens: int = 0
+    """Of these, what did not have to be computed."""
     calls: int = 0
     tags: tuple[str, ...] = ()
     accept: tuple[str, ...] = ()

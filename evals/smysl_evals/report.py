@@ -84,7 +84,7 @@ def to_json(report: Report) -> str:
 
 def markdown(report: Report) -> str:
     """The tables of a model card: accuracy per group, then each suite under each program."""
-    parts = [_heading(report.setup)]
+    parts = [heading(report.setup)]
     for suite in dict.fromkeys(group.suite for group in report.suites):
         groups = [g for g in report.groups if g.suite == suite and g.measures.inside]
         if len({g.group for g in groups}) > 1:
@@ -94,7 +94,8 @@ def markdown(report: Report) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _heading(setup: Setup) -> str:
+def heading(setup: Setup) -> str:
+    """What was measured, in a sentence."""
     return (
         f"Measured by `smysl-eval` {setup.started[:10]}: model {setup.model}, engine "
         f"{setup.fingerprint[:12]} ({setup.backend}, {setup.precision}), smysl {setup.version}, "
@@ -108,12 +109,12 @@ def _accuracy_table(suite: str, groups: Sequence[Group], wholes: Sequence[Group]
     for name in dict.fromkeys(g.group for g in groups):
         of_name = {g.program: g.measures for g in groups if g.group == name}
         items = max(m.inside for m in of_name.values())
-        shares = [_percent(of_name[p].accuracy) if p in of_name else "" for p in programs]
+        shares = [percent(of_name[p].accuracy) if p in of_name else "" for p in programs]
         rows.append([str(name), f"{items:,}", *shares])
     total = max(g.measures.inside for g in wholes)
-    means = [f"**{_percent(g.measures.mean_accuracy)}**" for g in wholes]
+    means = [f"**{percent(g.measures.mean_accuracy)}**" for g in wholes]
     rows.append(["**mean of the families**", f"{total:,}", *means])
-    return _table([f"right in {suite}", "items", *programs], rows)
+    return table([f"right in {suite}", "items", *programs], rows)
 
 
 def _suite_table(suites: Sequence[Group]) -> str:
@@ -125,11 +126,11 @@ def _suite_table(suites: Sequence[Group]) -> str:
                 group.suite,
                 group.program,
                 f"{m.items:,}",
-                _percent(m.accuracy),
+                percent(m.accuracy),
                 f"{m.verified:,}",
                 _precision(m),
-                _percent(m.coverage),
-                _percent(m.wrong_verified),
+                percent(m.coverage),
+                percent(m.wrong_verified),
                 f"{m.outside_verified:,} of {m.outside:,}" if m.outside else "-",
                 "-" if m.median_seconds is None else f"{1000 * m.median_seconds:,.0f} ms",
             ]
@@ -146,18 +147,20 @@ def _suite_table(suites: Sequence[Group]) -> str:
         "outside and verified",
         "median time",
     ]
-    return _table(titles, rows)
+    return table(titles, rows)
 
 
 def _precision(m: Measures) -> str:
-    return f"{_percent(m.precision)} (>= {_percent(m.precision_low)})" if m.verified else "-"
+    return f"{percent(m.precision)} (>= {percent(m.precision_low)})" if m.verified else "-"
 
 
-def _percent(share: float | None) -> str:
+def percent(share: float | None) -> str:
+    """`12.3 %`, or a dash for what was not measured."""
     return "-" if share is None else f"{100 * share:.1f} %"
 
 
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
     # the first column and the program's name are words, everything else is figures
     rule = ["---" if title in (titles[0], "program") else "---:" for title in titles]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (titles, rule, *rows))

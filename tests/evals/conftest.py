@@ -107,6 +107,11 @@ def make_record(
     program: str = "solve",
     seconds: float = 0.1,
     error: str = "",
+    confidence: float | None = None,
+    generated_tokens: int = 0,
+    prompt_tokens: int = 0,
+    cached_tokens: int = 0,
+    calls: int = 0,
 ) -> Record:
     return Record(
         suite=suite,
@@ -117,8 +122,12 @@ def make_record(
         expected=expected,
         answer=answer,
         verdict=verdict,
-        confidence=None,
+        confidence=confidence,
         seconds=seconds,
+        generated_tokens=generated_tokens,
+        prompt_tokens=prompt_tokens,
+        cached_tokens=cached_tokens,
+        calls=calls,
         tags=(family, "even" if int(id) % 2 == 0 else "odd"),
         error=error,
     )
