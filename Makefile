@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 Q ?= Sam has 24 marbles. He loses 6 and then shares the rest equally among 3 friends. How many marbles does each friend get?
 
-.PHONY: help run test check format lint types contracts model-card clean
+.PHONY: help run test check format lint types contracts model-card calibration programs-table clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,20 @@ model-card: $(VENV)/.dev ## measure the bundled model on held-out problems and w
 	    -p direct,solve --own-daemon -j 6 --out eval-results/card/results
 	$(BIN)/smysl-eval report eval-results/card/results --card models/zerno/README.md
 	$(BIN)/smysl-eval gate eval-results/card/results --gates evals/gates.toml
+
+calibration: $(VENV)/.dev ## choose the thresholds and fit the confidences of models/zerno on problems of their own
+	rm -rf eval-results/calibration && mkdir -p eval-results/calibration
+	$(BIN)/smysl-forge export -f all -n 40 --seed 900000000 > eval-results/calibration/field.jsonl
+	$(BIN)/smysl-eval run eval-results/calibration/field.jsonl -p direct,chain,solve --fresh --own-daemon -j 6 \
+	    --out eval-results/calibration/results
+	$(BIN)/smysl-eval calibrate eval-results/calibration/results --write models/zerno/dialect.json
+
+programs-table: $(VENV)/.dev ## compare the programs on held-out problems and write docs/programs-measured.md
+	rm -rf eval-results/programs && mkdir -p eval-results/programs
+	$(BIN)/smysl-forge export -f all -n 20 > eval-results/programs/field.jsonl
+	$(BIN)/smysl-eval run eval-results/programs/field.jsonl newcomer --fresh --own-daemon -j 6 \
+	    -p direct,chain,solve,vote,best-of,reflect,tree,ensemble,auto --out eval-results/programs/results
+	$(BIN)/smysl-eval programs eval-results/programs/results --page docs/programs-measured.md
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -70,6 +70,10 @@ def run(
     timeout: Annotated[
         float, typer.Option(min=0.001, help="Seconds a question may take in the daemon.")
     ] = 60.0,
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", help="Reuse nothing of other runs, so that costs are whole."),
+    ] = False,
     own: Annotated[
         bool,
         typer.Option("--own-daemon", help="Measure a daemon with an empty journal, then stop it."),
@@ -102,7 +106,7 @@ def run(
             todo = unanswered(asked, results.done)
             _say(f"{len(todo):,} of {len(asked):,} questions to ask; results in {folder}")
             askers = [
-                Asker(daemon.open, seed=seed, timeout_s=timeout)
+                Asker(daemon.open, seed=seed, timeout_s=timeout, fresh=fresh)
                 for _ in range(min(concurrency, len(todo)))
             ]
             progress = Progress(len(todo), sys.stderr)
@@ -178,11 +182,12 @@ def calibrate(
         Path | None, typer.Option(help="Also put the thresholds into this dialect.json.")
     ] = None,
 ) -> None:
-    """Choose the thresholds behind "verified" on results of `solve`; prints them as JSON."""
-    records = [r for r in read_results(results) if r.program == "solve" and not r.error]
-    chosen = calibrating.calibrate(records, precision)
+    """Choose the thresholds behind "verified" on results of `solve`; prints them as JSON. With results of `direct` and
+    `chain` beside them, what a confidence is worth is written too."""
+    records = [r for r in read_results(results) if not r.error]
+    chosen = calibrating.calibrate([r for r in records if r.program == "solve"], precision)
     if write is not None:
-        calibrating.write(write, chosen)
+        calibrating.write(write, chosen, calibrating.confidences(records))
     _print(_json(chosen))
 
 

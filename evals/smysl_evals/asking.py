@@ -50,10 +50,13 @@ class Asker:
         *,
         seed: int,
         timeout_s: float,
+        fresh: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        """`fresh`: nothing that an earlier question's run has made is reused, so that costs are whole."""
         self._connect = connect
+        self._fresh = fresh
         self._seed = seed
         self._timeout_s = timeout_s
         self._clock = clock
@@ -70,6 +73,7 @@ class Asker:
             program=question.program,
             seed=self._seed,
             budget_seconds=self._timeout_s,
+            fresh=self._fresh,
         )
         give_up = self._clock() + BUSY_LIMIT_S
         pause = FIRST_PAUSE_S

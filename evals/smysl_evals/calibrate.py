@@ -5,6 +5,7 @@ Knows records that carry their checks; never an engine. The data must be other t
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -96,13 +97,72 @@ def calibrate(records: Sequence[Record], precision: float) -> Calibration:
     return max(near, key=lambda one: (one.agreement, one.check, one.coverage))
 
 
-def write(file: Path, calibration: Calibration) -> None:
-    """Put the thresholds into a model's `dialect.json`, keeping what else stands there."""
-    content = (
+METHODS = {"answer": "direct", "checker": "chain", "agreement": "solve"}
+"""What a confidence rests on -> the program whose results show it."""
+Knots = list[tuple[float, float]]
+KNOT_ITEMS = 12
+"""Fewest answers behind a knot, so that none is a matter of luck."""
+
+
+def confidences(records: Sequence[Record]) -> dict[str, Knots]:
+    """For each method that there are results of: the share of right answers by raw confidence, by isotonic regression
+    (Zadrozny and Elkan, 2002). What lies outside and was answered counts as wrong."""
+    found = {}
+    for method, program in METHODS.items():
+        pairs = [
+            (r.confidence, r.right)
+            for r in records
+            if r.program == program and r.answer is not None and r.confidence is not None
+        ]
+        if len(pairs) >= 2 * KNOT_ITEMS:
+            found[method] = isotonic(pairs)
+    return found
+
+
+def isotonic(pairs: Sequence[tuple[float, bool]]) -> Knots:
+    """Knots (mean raw confidence, share right) of the best rising fit: pool adjacent violators over classes of at least
+    `KNOT_ITEMS`, each share with one right and one wrong added (Laplace)."""
+    blocks: list[tuple[int, float, int]] = []  # items, sum of confidences, right
+    for confidence, right in sorted(pairs):
+        if blocks and blocks[-1][0] < KNOT_ITEMS:
+            items, total, hits = blocks.pop()
+            blocks.append((items + 1, total + confidence, hits + right))
+        else:
+            blocks.append((1, confidence, int(right)))
+        # a class is whole before it is compared
+        while len(blocks) > 1 and blocks[-1][0] >= KNOT_ITEMS and not _rises(*blocks[-2:]):
+            last, before = blocks.pop(), blocks.pop()
+            blocks.append((last[0] + before[0], last[1] + before[1], last[2] + before[2]))
+    while len(blocks) > 1 and (blocks[-1][0] < KNOT_ITEMS or not _rises(*blocks[-2:])):
+        last, before = blocks.pop(), blocks.pop()
+        blocks.append((last[0] + before[0], last[1] + before[1], last[2] + before[2]))
+    return [
+        (round(total / items, 6), round((hits + 1) / (items + 2), 4))
+        for items, total, hits in blocks
+    ]
+
+
+def _rises(before: tuple[int, float, int], after: tuple[int, float, int]) -> bool:
+    """In both, to the digits that are written."""
+    x = [round(total / items, 6) for items, total, _ in (before, after)]
+    y = [round((hits + 1) / (items + 2), 4) for items, _, hits in (before, after)]
+    return x[0] < x[1] and y[0] < y[1]
+
+
+def write(file: Path, calibration: Calibration, confidence: dict[str, Knots]) -> None:
+    """Put the thresholds into a model's `dialect.json`, keeping what else stands there. Raises `EvalError` where it
+    already holds calibrated confidences: results measured with them say nothing of raw ones."""
+    content: dict[str, Any] = (
         msgspec.json.decode(file.read_bytes())
         if file.exists()
         else {"dialect": "native", "version": 1}
     )
-    content["thresholds"] = {"agreement": calibration.agreement, "check": calibration.check}
+    if content.get("thresholds", {}).get("confidence"):
+        raise EvalError(
+            f"{file} already holds calibrated confidences, which these results were measured with; take "
+            '"confidence" out of it, ask again and calibrate on that'
+        )
+    thresholds = {"agreement": calibration.agreement, "check": calibration.check}
+    content["thresholds"] = thresholds | ({"confidence": confidence} if confidence else {})
     content["calibration"] = msgspec.to_builtins(calibration)
     file.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")

@@ -4,13 +4,15 @@ import json
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smysl_evals.calibrate import SLACK, calibrate, write
+from smysl_evals.calibrate import KNOT_ITEMS, SLACK, calibrate, confidences, isotonic, write
 from smysl_evals.errors import EvalError
 from smysl_evals.records import Record
+from smysl_reasoning.thresholds import Thresholds
 
 
 def record(i: int, right: bool, agreement: float, checker: float, outside: bool = False) -> Record:
@@ -72,7 +74,48 @@ def test_writing_keeps_what_else_stands_in_the_file(tmp_path: Path) -> None:
     file = tmp_path / "dialect.json"
     file.write_text('{"dialect": "native", "version": 1, "note": "kept"}')
     chosen = calibrate(noisy(1), 0.9)
-    write(file, chosen)
+    write(file, chosen, {})
     content = json.loads(file.read_text())
     assert content["note"] == "kept"
     assert content["thresholds"] == {"agreement": chosen.agreement, "check": chosen.check}
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=2 * KNOT_ITEMS, max_size=300))
+def test_a_calibration_rises_and_is_what_thresholds_take(pairs: list[tuple[float, bool]]) -> None:
+    knots = isotonic(pairs)
+    assert knots == sorted(knots)
+    # what the runtime is told must be what it accepts
+    calibrated = Thresholds(confidence={"checker": tuple(knots)})
+    values = [calibrated.calibrated("checker", i / 50) for i in range(51)]
+    assert values == sorted(values, key=lambda value: value or 0.0)
+    assert all(value is not None and 0 < value < 1 for value in values)
+
+
+def test_a_sure_fit_says_what_was_true() -> None:
+    rng = Random(1)
+    pairs = [(x, rng.random() < x**2) for x in (rng.random() for _ in range(4000))]
+    calibrated = Thresholds(confidence={"answer": tuple(isotonic(pairs))})
+    for raw in (0.3, 0.5, 0.7, 0.9):
+        assert calibrated.calibrated("answer", raw) == pytest.approx(raw**2, abs=0.08)
+    assert calibrated.calibrated("checker", 0.3) == 0.3, "what nobody measured stays as it is"
+
+
+def test_each_method_is_fitted_to_the_program_that_shows_it() -> None:
+    records = [
+        msgspec.structs.replace(
+            record(i, right=i % 2 == 0, agreement=1, checker=1), program=program, confidence=0.9
+        )
+        for program in ("direct", "solve")
+        for i in range(40)
+    ]
+    found = confidences(records)
+    assert set(found) == {"answer", "agreement"}
+    assert found["answer"] == [(0.9, 0.5)]
+
+
+def test_calibrated_confidences_are_not_calibrated_again(tmp_path: Path) -> None:
+    file = tmp_path / "dialect.json"
+    chosen = calibrate(noisy(3), 0.95)
+    write(file, chosen, {"answer": [(0.5, 0.4)]})
+    with pytest.raises(EvalError, match="confidence"):
+        write(file, chosen, {})

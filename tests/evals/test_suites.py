@@ -14,7 +14,7 @@ from smysl_evals.errors import BadSuite
 from smysl_evals.suites import load_suite, load_suites
 
 LINE = '{"id":"%s","question":"q","answer":"1","tags":["%s"]}\n'
-BUNDLED = ["newcomer", "numbers", "outside"]
+BUNDLED = ["newcomer", "numbers", "outside", "wordings"]
 
 
 def test_a_folder_is_one_suite_of_all_its_files(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_an_empty_suite_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_bundled_names() -> None:
-    with pytest.raises(BadSuite, match="newcomer, numbers, outside"):
+    with pytest.raises(BadSuite, match="newcomer, numbers, outside, wordings"):
         load_suite("nowcomer")
 
 
@@ -92,7 +92,7 @@ def test_questions_outside_have_no_expected_answer() -> None:
     assert {item.answer for item in load_suite("outside").items} == {None}
 
 
-@pytest.mark.parametrize("name", ["newcomer", "numbers"])
+@pytest.mark.parametrize("name", ["newcomer", "numbers", "wordings"])
 def test_every_bundled_answer_follows_from_its_working(name: str) -> None:
     for item in load_suite(name).items:
         assert item.answer is not None and item.working is not None, item.id

@@ -11,12 +11,12 @@ from smysl_forge import checkpoint, rollout, stream
 from smysl_forge import tokenizer as tokenizers
 from smysl_forge.drills import drill, repeats
 from smysl_forge.example import Example
-from smysl_forge.examples import check_example, derivation, examples
+from smysl_forge.examples import check_example, derivation, examples, step_checks
 from smysl_forge.families import families, problems
 from smysl_forge.model import Llama, Shape
 from smysl_forge.problem import Problem
 from smysl_forge.train import Recipe, Training, loss_of, rate
-from smysl_reasoning.dialects.native import NativeDialect, read
+from smysl_reasoning.dialects.native import NativeDialect, Thought, read
 
 SMALL = Shape(
     vocab_size=700, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
@@ -73,6 +73,45 @@ def test_a_graded_derivation_teaches_its_verdict_alone(dialect: NativeDialect) -
     example = check_example(dialect, [1, 2, 3], right=False)
     assert example.ids[-2:] == [dialect.ids["<check>"], dialect.no]
     assert example.learnt == [False] * 4 + [True]
+
+
+def test_a_slip_is_also_judged_where_it_happens(dialect: NativeDialect) -> None:
+    (problem,) = problems(families()["sharing"], 3, 1)
+    question = read(problem.question)
+    wrong = [*problem.thoughts]
+    wrong[0] = Thought("step", "n0 + n0 + n0")
+    slipped, right = step_checks(dialect, problem, question, wrong)
+    begun = dialect.question(question, "solve") + dialect.plan(problem.plan)
+    for example, first, verdict in (
+        (slipped, wrong[0], dialect.no),
+        (right, problem.thoughts[0], dialect.yes),
+    ):
+        line = dialect.thought(first, len(question.quantities))
+        assert example.ids == [*begun, *line, *dialect.check(), verdict]
+        assert example.learnt == [False] * (len(example.ids) - 1) + [True]
+
+
+def test_a_derivation_that_only_ends_too_soon_has_no_slip_in_a_step(
+    dialect: NativeDialect,
+) -> None:
+    problem = next(p for p in problems(families()["sharing"], 0, 50) if p.plan.steps > 1)
+    early = [problem.thoughts[0], Thought("answer", "n0")]
+    assert list(step_checks(dialect, problem, read(problem.question), early)) == []
+
+
+def test_the_direct_form_teaches_no_derivation(dialect: NativeDialect) -> None:
+    for problem in some(20):
+        (example,) = examples(dialect, problem, Random(3), forms="direct")
+        assert dialect.ids["<solve>"] not in example.ids
+        answer = dialect.direct(problem.answer)
+        assert example.ids[-len(answer) :] == answer
+
+
+def test_direct_answers_are_graded_by_what_they_say(dialect: NativeDialect) -> None:
+    torch.manual_seed(0)
+    model = Llama(SMALL).eval()
+    graded = rollout.roll_direct(model, dialect, some(3))
+    assert [g.problem for g in graded] == some(3) and not any(g.right for g in graded)
 
 
 def test_batches_hold_every_example_once_within_the_token_limit() -> None:
