@@ -15,11 +15,12 @@ from smysl_build_engines.families.fields import read_object
 from smysl_build_engines.families.table import Described, Place, places, read_config
 from smysl_build_engines.safetensors import SafetensorsFile
 from smysl_build_engines.tensors import Float32, Tensors
-from smysl_engines.manifest import DIALECT_FILE, TOKENIZER_FILE
+from smysl_engines.manifest import CHAT_FILES, DIALECT_FILE, TOKENIZER_FILE
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
+OPTIONAL_FILES = (DIALECT_FILE, *CHAT_FILES)
 CALIBRATION_FILE = "calibration.txt"
 """Text of the kind the model is for, one sample a line; not every model has it."""
 
@@ -34,13 +35,13 @@ class Checkpoint(msgspec.Struct, frozen=True):
     weights: Tensors
     """Under the decoder's names."""
     files: tuple[Path, ...]
-    """What decides the output: config.json, the weights, tokenizer.json, and dialect.json where
-    the model has one."""
+    """What decides the output: config.json, the weights, tokenizer.json, and dialect.json and the
+    chat files where the model has them."""
 
     @property
     def passed_on(self) -> tuple[Path, ...]:
         """Files that go into the engine directory as they are."""
-        return tuple(f for f in self.files if f.name in (TOKENIZER_FILE, DIALECT_FILE))
+        return tuple(f for f in self.files if f.name in (TOKENIZER_FILE, *OPTIONAL_FILES))
 
 
 def open_checkpoint(folder: Path) -> Checkpoint:
@@ -58,7 +59,7 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     described = read_config(folder / CONFIG_FILE)
     shards = [SafetensorsFile(folder / name) for name in weights_names]
     weights = _open_weights(folder, described, shards)
-    optional = (DIALECT_FILE,) if (folder / DIALECT_FILE).is_file() else ()
+    optional = [name for name in OPTIONAL_FILES if (folder / name).is_file()]
     files = tuple(folder / name for name in (*names, *optional))
     return Checkpoint(folder, described.decoder, described.family.model_type, weights, files)
 

@@ -12,10 +12,13 @@ from smysl_cli import diagnostics
 from smysl_cli.diagnostics import UsageError
 from smysl_cli.following import Manner, follow
 from smysl_cli.options import (
+    BudgetCalls,
     BudgetSeconds,
     BudgetTokens,
+    Option,
     Quiet,
     RunJson,
+    Seed,
     Stream,
     Usage,
     Verbose,
@@ -47,13 +50,14 @@ def ask(
     branch: Annotated[
         str | None, typer.Option("--branch", "-b", metavar="NAME", help="Of that session.")
     ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option("--option", "-o", metavar="KEY VALUE", help="Set the program's KEY to JSON."),
-    ] = None,
+    option: Option = None,
     budget_tokens: BudgetTokens = None,
+    budget_calls: BudgetCalls = None,
     budget_seconds: BudgetSeconds = None,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same nodes.")] = 0,
+    seed: Seed = 0,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Reuse nothing that other runs have made.")
+    ] = False,
     stream: Stream = None,
     json: RunJson = False,
     quiet: Quiet = False,
@@ -78,7 +82,9 @@ def ask(
         model=model,
         seed=checked_seed(seed),
         options=option_values(option or []),
+        fresh=fresh,
         budget_tokens=budget_tokens,
+        budget_calls=budget_calls,
         budget_seconds=budget_seconds,
     )
     manner = Manner(stream=stream, json=json, quiet=quiet, verbose=verbose, usage=usage)

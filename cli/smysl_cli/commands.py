@@ -8,16 +8,19 @@ from typing import Annotated
 import typer
 
 from smysl_cli import (
+    answering,
     branching,
     changes,
     deriving,
     exits,
+    explaining,
     exporting,
     external,
     listings,
     looking,
     output,
     places,
+    programs,
     service_commands,
     session_commands,
     unit_commands,
@@ -25,6 +28,7 @@ from smysl_cli import (
 from smysl_cli.ask import ask
 from smysl_cli.dispatch import APP_SETTINGS
 from smysl_cli.options import Json
+from smysl_cli.tui.command import tui
 from smysl_daemon.version import VERSION
 
 app = typer.Typer(
@@ -51,7 +55,9 @@ def smysl(
 
 
 app.command()(ask)
+app.command()(tui)
 for _command in (
+    *(answering.answer, explaining.explain),
     *(listings.show, looking.why, looking.search),
     *(changes.edit, changes.inject, changes.delete, changes.pin, changes.unpin, changes.retry),
     *(deriving.derive, changes.undo, changes.redo),
@@ -61,7 +67,7 @@ for _command in (
 ):
     app.command()(_command)
 app.add_typer(session_commands.sessions, name="sessions")
-app.add_typer(listings.programs, name="programs")
+app.add_typer(programs.programs, name="programs")
 app.add_typer(listings.engines, name="engines")
 app.add_typer(service_commands.daemon, name="daemon")
 app.add_typer(unit_commands.service, name="service")

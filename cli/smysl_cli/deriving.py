@@ -14,6 +14,7 @@ from smysl_cli.diagnostics import CommandFailed, UsageError
 from smysl_cli.following import Manner
 from smysl_cli.options import (
     Branch,
+    BudgetCalls,
     BudgetSeconds,
     BudgetTokens,
     Json,
@@ -40,6 +41,7 @@ def derive(
     preview: Preview = False,
     branch: Branch = None,
     budget_tokens: BudgetTokens = None,
+    budget_calls: BudgetCalls = None,
     budget_seconds: BudgetSeconds = None,
     stream: Stream = None,
     json: RunJson = False,
@@ -58,6 +60,7 @@ def derive(
             session=session,
             branch=branch,
             budget_tokens=budget_tokens,
+            budget_calls=budget_calls,
             budget_seconds=budget_seconds,
         )
         manner = Manner(stream=stream, json=json, quiet=quiet, verbose=verbose, usage=usage)

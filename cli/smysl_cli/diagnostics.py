@@ -33,6 +33,14 @@ def note(text: str) -> None:
     _write(f"smysl: {printable(text)}")
 
 
+def prompt(text: str) -> None:
+    """A question to the person, as it is: the cursor stays behind it."""
+    try:
+        print(printable(text), end="", file=sys.stderr, flush=True)
+    except OSError:
+        pass  # nobody reads it
+
+
 def fail(error: Exception) -> Exit:
     """Say what went wrong in one line and return the exit code for it."""
     _write(f"smysl: {printable(' '.join(str(error).split()))}")
@@ -45,7 +53,7 @@ def exit_code(error: Exception) -> Exit:
             return code
         case RequestRefused(code=Code.BAD_REQUEST | Code.TOO_LARGE | Code.BAD_MESSAGE):
             return Exit.USAGE
-        case RequestRefused(code=Code.BUSY | Code.STOPPING | Code.CONFLICT):
+        case RequestRefused(code=Code.BUSY | Code.STOPPING | Code.CONFLICT | Code.CANCELLED):
             return Exit.BUSY
         case RequestRefused(code=Code.PROTOCOL) | DaemonUnreachable():
             return Exit.UNREACHABLE

@@ -22,6 +22,9 @@ APP_SETTINGS: dict[str, Any] = {
 VERBS = (
     *(
         "ask",
+        "answer",
+        "explain",
+        "tui",
         "show",
         "sessions",
         "programs",
@@ -69,6 +72,8 @@ def _run(words: list[str]) -> int:
         words = with_verb(words, VERBS, piped=not _stdin_is_terminal())
         if words[0] == "ask":
             return _ask(with_pairs(words[1:]))
+        if words[0] == "explain":
+            words = with_pairs(words)
     from smysl_cli.commands import app  # a question does not pay for the other commands
 
     return _parse(app, words, "smysl")

@@ -47,7 +47,7 @@ def export(
     if file is None:
         output.say_bytes(data)
     else:
-        _write(file, data)
+        write_file(file, data)
 
 
 def export_json(session: SessionId = "@last", file: Output = None) -> None:
@@ -55,7 +55,7 @@ def export_json(session: SessionId = "@last", file: Output = None) -> None:
     export(session, "json", file)
 
 
-def _write(file: Path, data: bytes) -> None:
+def write_file(file: Path, data: bytes) -> None:
     """All of it or nothing: what was there stays when the disk is full."""
     try:
         if file.exists() and not file.is_file():

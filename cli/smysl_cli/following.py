@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from smysl_cli import diagnostics, live, output
+from smysl_cli.answering import Person
 from smysl_cli.diagnostics import CommandFailed
 from smysl_cli.exits import Exit
 from smysl_cli.result import Collector
@@ -23,6 +24,7 @@ from smysl_daemon.protocol import (
     NodeStarted,
     Run,
     RunEnded,
+    RunEvent,
 )
 from smysl_daemon.shapes import AskResult
 
@@ -52,7 +54,7 @@ def follow(client: Client, request: Run | Derive, manner: Manner) -> typer.Exit:
         quiet=silent,
         verbose=manner.verbose,
     )
-    following = _Following(client, display, json_lines=json_lines)
+    following = Following(client, display, json_lines=json_lines)
     end, result = following.run(request)
     return conclude(end, result, manner, interrupted=following.interrupted)
 
@@ -76,7 +78,7 @@ def conclude(
     return typer.Exit(_exit(end, interrupted=interrupted, quiet=manner.quiet))
 
 
-class _Following:
+class Following:
     """One run, through Ctrl-C as well."""
 
     def __init__(self, client: Client, display: live.Display, *, json_lines: bool) -> None:
@@ -84,6 +86,10 @@ class _Following:
         self._display = display
         self._json_lines = json_lines
         self._collector: Collector | None = None
+        self._person = Person(client)
+        self._asking: set[str] = set()
+        """Nodes by which the run asks the person something."""
+        self._undrawn: list[RunEvent] = []
         self.interrupted = False
 
     def run(self, request: Run | Derive) -> tuple[RunEnded, AskResult]:
@@ -93,6 +99,7 @@ class _Following:
                 end = self._follow()
             except KeyboardInterrupt:
                 self.interrupted = True
+                self._person.leave()
                 self._client.cancel(timeout_s=CANCEL_LIMIT_S)
                 end = self._follow()
         except (KeyboardInterrupt, DaemonError, OSError):
@@ -101,13 +108,14 @@ class _Following:
             raise
         finally:
             with suppress(BrokenPipeError):
+                self._draw()
                 self._display.close()
         assert self._collector is not None
         return end, self._collector.result(end)
 
     def _follow(self) -> RunEnded:
         while True:
-            message = self._client.receive()
+            message = self._person.receive()
             match message:
                 case Accepted():
                     self._collector = Collector(message)
@@ -119,10 +127,32 @@ class _Following:
                 case NodeStarted() | NodeDelta() | NodeFinished() if self._collector is not None:
                     self._collector.take(message)
                     self._event(message)
-                    with suppress(BrokenPipeError):  # nobody watches; the answer still counts
-                        self._display.take(message)
+                    self._show(message)
                 case _:
                     raise CommandFailed(f"unexpected {type(message).__name__} from the daemon")
+
+    def _show(self, event: RunEvent) -> None:
+        self._undrawn.append(event)
+        match event:
+            case NodeStarted(node=node) if node.kind == "question":
+                # what a person has asked is finished when it is seen first
+                self._asking.add(node.id)
+            case NodeDelta(node=id, text=text) if id in self._asking:
+                self._asking.discard(id)
+                with suppress(BrokenPipeError):
+                    self._draw()
+                    self._display.close()
+                self._person.ask(id, text)
+            case NodeFinished(node=node):
+                self._person.settled(node.id)
+        if not self._person.busy:
+            with suppress(BrokenPipeError):  # nobody watches; the answer still counts
+                self._draw()
+
+    def _draw(self) -> None:
+        events, self._undrawn = self._undrawn, []
+        for event in events:
+            self._display.take(event)
 
     def _event(self, event: Any) -> None:
         if self._json_lines:

@@ -1,33 +1,28 @@
-"""Commands that show what the daemon has: a session or node, programs, engines.
+"""Commands that show what the daemon has: a session or node, engines.
 
 Knows replies and how they look; asks one question of the daemon each.
 """
 
-import difflib
 import shutil
 import sys
 from collections.abc import Sequence
-from typing import Annotated
 
 import msgspec
 import typer
 
 from smysl_cli import asking, output, text, tree
 from smysl_cli.deriving import thoughts
-from smysl_cli.diagnostics import CommandFailed, UsageError
+from smysl_cli.diagnostics import CommandFailed
 from smysl_cli.options import Branch, Id, Json
 from smysl_daemon.client import Client
 from smysl_daemon.protocol import (
     EngineList,
     ListEngines,
-    ListPrograms,
     NodeShown,
-    ProgramList,
     Show,
 )
 from smysl_daemon.shapes import NodeView, SessionView
 
-programs = typer.Typer(help="Ways of reasoning.", no_args_is_help=True)
 engines = typer.Typer(help="Compiled models in the store.", no_args_is_help=True)
 
 
@@ -78,36 +73,6 @@ def _header(session: SessionView, nodes: Sequence[NodeView]) -> list[str]:
         remarks += [f"{held} held"] if held else []
         lines.append(f"branch {session.branch}  {', '.join(remarks)}")
     return lines
-
-
-@programs.command("list")
-def list_programs(json: Json = False) -> None:
-    """The programs that -p takes."""
-    reply = _programs()
-    if json:
-        output.say_json(reply.programs)
-        return
-    rows = [(one.name, text.one_line(one.summary), one.source) for one in reply.programs]
-    output.say_table(("NAME", "SUMMARY", "SOURCE"), rows, empty="There is no program.")
-
-
-@programs.command("show")
-def show_program(
-    name: Annotated[str, typer.Argument(help="As in `smysl programs list`.")], json: Json = False
-) -> None:
-    """One program: what it does and where it comes from."""
-    known = {one.name: one for one in _programs().programs}
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or sorted(known)
-        raise UsageError(f"no program {name!r}; the nearest are {', '.join(near)}")
-    if json:
-        output.say_json(known[name])
-        return
-    output.say(f"{name}: {known[name].summary}\nsource: {known[name].source}")
-
-
-def _programs() -> ProgramList:
-    return asking.ask(ListPrograms(), ProgramList)
 
 
 @engines.command("list")

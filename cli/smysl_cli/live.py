@@ -21,7 +21,7 @@ class Display(Protocol):
     def take(self, event: RunEvent) -> None: ...
 
     def close(self) -> None:
-        """Leave the last state on screen."""
+        """Leave the last state on screen; what comes later is drawn below it."""
         ...
 
 
@@ -95,6 +95,7 @@ class Tree:
     def close(self) -> None:
         if self._unseen:
             self._draw()
+        self._drawn = 0
 
     def _draw(self) -> None:
         size = shutil.get_terminal_size()

@@ -33,10 +33,19 @@ Program = Annotated[str, typer.Option("--program", "-p", help="See `smysl progra
 BudgetTokens = Annotated[
     int | None, typer.Option("--budget-tokens", metavar="N", min=1, help="Spend at most this.")
 ]
+BudgetCalls = Annotated[
+    int | None,
+    typer.Option("--budget-calls", metavar="N", min=1, help="Call the model at most so often."),
+]
 BudgetSeconds = Annotated[
     float | None,
     typer.Option("--budget-seconds", metavar="S", min=0.001, help="Take at most this long."),
 ]
+Option = Annotated[
+    list[str] | None,
+    typer.Option("--option", "-o", metavar="KEY VALUE", help="Set the program's KEY to JSON."),
+]
+Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same nodes.")]
 Stream = Annotated[
     bool | None,
     typer.Option("--stream/--no-stream", help="Show nodes as they arrive, or only the end."),

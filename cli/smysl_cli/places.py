@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import typer
@@ -51,10 +52,25 @@ def show_config(json: Json = False) -> None:
         return
     exists = "" if found.config_file.is_file() else " (not there: defaults)"
     output.say(f"# {found.config_file}{exists}")
+    tables = {key: value for key, value in settings.items() if isinstance(value, dict)}
+    _say_settings({key: value for key, value in settings.items() if key not in tables})
+    for key, value in variables.items():
+        output.say(f"# {key}={value}")
+    for name, table in tables.items():
+        _say_table(name, table)
+
+
+def _say_settings(settings: dict[str, Any]) -> None:
     for key, value in settings.items():
         if value is None:
             output.say(f"# {key} is not set")
         else:
             output.say(f"{key} = {msgspec.json.encode(value).decode()}")
-    for key, value in variables.items():
-        output.say(f"# {key}={value}")
+
+
+def _say_table(name: str, table: dict[str, Any]) -> None:
+    output.say(f"[{name}]")
+    _say_settings({key: value for key, value in table.items() if not isinstance(value, dict)})
+    for key, value in table.items():
+        if isinstance(value, dict):
+            _say_table(f"{name}.{key}", value)

@@ -39,7 +39,7 @@ _COLOURS = {
 def draw(nodes: Sequence[NodeView], style: Style) -> list[str]:
     """One line per node, in an order where every node comes after what it rests on: that in which
     they are given, as far as that allows it."""
-    nodes = _inputs_first(nodes)
+    nodes = inputs_first(nodes)
     tee, elbow, bar, blank = _MARKS[style.unicode]
     children = _children(nodes)
     by_id = {node.id: node for node in nodes}
@@ -59,7 +59,7 @@ def draw(nodes: Sequence[NodeView], style: Style) -> list[str]:
     return lines
 
 
-def _inputs_first(nodes: Sequence[NodeView]) -> list[NodeView]:
+def inputs_first(nodes: Sequence[NodeView]) -> list[NodeView]:
     """A node made anew may rest on one that was written later than its first version."""
     left = {node.id: node for node in nodes}
     ordered: dict[str, NodeView] = {}
@@ -86,7 +86,7 @@ def _inputs_first(nodes: Sequence[NodeView]) -> list[NodeView]:
 def _children(nodes: Iterable[NodeView]) -> dict[str | None, list[str]]:
     """The tree that is drawn: a node hangs under the one input that rests on all its others, or,
     where branches join, under the node where they parted."""
-    graph = _Graph()
+    graph = Placement()
     children: dict[str | None, list[str]] = {None: []}
     for node in nodes:
         above = graph.add(node.id, [edge.node for edge in node.inputs])
@@ -94,7 +94,7 @@ def _children(nodes: Iterable[NodeView]) -> dict[str | None, list[str]]:
     return children
 
 
-class _Graph:
+class Placement:
     """Nodes in order of creation, each with its inputs and its place in the drawn tree."""
 
     def __init__(self) -> None:

@@ -103,6 +103,15 @@ class Client:
             raise RequestRefused(message.code, message.message)
         return message
 
+    @property
+    def ready(self) -> bool:
+        """A message is here: `receive` does not wait."""
+        return bool(self._ready)
+
+    def fileno(self) -> int:
+        """For `select`, which sees nothing of messages that are `ready`."""
+        return self._socket.fileno()
+
     def ask(self, message: ClientMessage) -> DaemonMessage:
         """Send and return the first reply."""
         self.send(message)

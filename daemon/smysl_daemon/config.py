@@ -10,7 +10,7 @@ import sys
 import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -169,6 +169,14 @@ def _variable(path: Path) -> str:
     return "SMYSL_DATA_DIR"
 
 
+class TuiConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The table `[tui]`. The daemon passes it over; `smysl tui` knows the actions."""
+
+    theme: Literal["dark", "light"] = "dark"
+    keys: dict[str, str] = {}
+    """Keys by action, several with commas between."""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`config.toml`. Every key is optional."""
 
@@ -192,6 +200,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Copies of the database that the housekeeping keeps; 0 makes none."""
     cache_megabytes: Annotated[int, msgspec.Meta(ge=0)] = 1024
     """The housekeeping deletes the oldest files of the cache folder beyond this."""
+    tui: TuiConfig = TuiConfig()
+    """Of the terminal UI alone."""
 
 
 def load_config(path: Path) -> Config:
@@ -217,7 +227,10 @@ def load_config(path: Path) -> Config:
     except msgspec.ValidationError as error:
         reason, _, where = str(error).partition(" - at `$.")
         key = where.rstrip("`")
-        raise BadConfig(f"{path}: {key} = {values.get(key)!r}: {reason.lower()}") from None
+        value: Any = values
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        raise BadConfig(f"{path}: {key} = {value!r}: {reason.lower()}") from None
 
 
 def models_dir(environ: Mapping[str, str] | None = None) -> Path:

@@ -8,10 +8,11 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Coroutine
-from typing import Any, assert_never, cast
+from typing import Any, Protocol, assert_never, cast
 
 from smysl_daemon.errors import (
     BadMessage,
+    Cancelled,
     FrameError,
     FrameTooLarge,
     OneAtATime,
@@ -32,9 +33,11 @@ from smysl_daemon.parts import (
 from smysl_daemon.protocol import (
     PROTOCOL,
     Accepted,
+    Answer,
     BranchChosen,
     BranchList,
     Cancel,
+    CheckPrograms,
     ClientMessage,
     Control,
     Controlled,
@@ -47,11 +50,15 @@ from smysl_daemon.protocol import (
     DiffPart,
     Edit,
     EngineList,
+    Explain,
+    Explained,
     Export,
     ExportPart,
     Fork,
     GetGraphStats,
     GetLog,
+    GetProgram,
+    GetProgramSchema,
     GetStatus,
     GraphStats,
     Hello,
@@ -61,14 +68,18 @@ from smysl_daemon.protocol import (
     Inject,
     ListBranches,
     ListEngines,
+    ListModules,
     ListPrograms,
     ListSessions,
     Merge,
+    ModuleList,
     NodeDelta,
     NodeShown,
     Pin,
     Preview,
-    ProgramList,
+    ProgramsChecked,
+    ProgramSchema,
+    ProgramShown,
     Redo,
     Rename,
     Replay,
@@ -89,6 +100,7 @@ from smysl_daemon.protocol import (
     WhyPart,
 )
 from smysl_daemon.service import RunHandle, Service
+from smysl_daemon.shapes import PlanView
 from smysl_daemon.version import VERSION
 from smysl_daemon.wire import to_wire
 
@@ -102,6 +114,14 @@ DISCARD_LIMIT_S = 2.0
 writing and reads the error."""
 
 
+class Work(Protocol):
+    """A run, or the analysis of one: what goes on until it ends or is stopped."""
+
+    def cancel(self) -> object:
+        """Stop; the end comes soon after. Idempotent."""
+        ...
+
+
 class House:
     """What all connections share: the service, the runs in progress, and whether work is taken."""
 
@@ -110,7 +130,7 @@ class House:
         self.status = status
         self.stopping = asyncio.Event()
         self._max_runs = max_runs
-        self._runs: dict[asyncio.Task[None], RunHandle] = {}
+        self._runs: dict[asyncio.Task[None], Work] = {}
         self._starting = 0
         self.accepted = 0
         self.ended = 0
@@ -121,13 +141,7 @@ class House:
 
     async def start(self, request: Run | Derive) -> RunHandle:
         """Admit and begin a run. Raises `Stopping`, `TooManyRuns`, or what the service raises."""
-        if self.stopping.is_set():
-            raise Stopping("the daemon is stopping and takes no new questions; ask again later")
-        if self.runs >= self._max_runs:
-            raise TooManyRuns(
-                f"{self.runs} runs are in progress and the limit is {self._max_runs}; try again "
-                "later, or raise max_runs in config.toml"
-            )
+        self.admit()
         self._starting += 1
         try:
             if isinstance(request, Derive):
@@ -136,10 +150,20 @@ class House:
         finally:
             self._starting -= 1
 
-    def adopt(self, run: RunHandle, follow: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def admit(self) -> None:
+        """Raise `Stopping` or `TooManyRuns` where no further run is taken."""
+        if self.stopping.is_set():
+            raise Stopping("the daemon is stopping and takes no new questions; ask again later")
+        if self.runs >= self._max_runs:
+            raise TooManyRuns(
+                f"{self.runs} runs are in progress and the limit is {self._max_runs}; try again "
+                "later, or raise max_runs in config.toml"
+            )
+
+    def adopt(self, work: Work, follow: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Own the task that follows a run to its end, so that no client's leaving can stop it."""
-        task = asyncio.create_task(follow, name=f"run {run.session}")
-        self._runs[task] = run
+        task = asyncio.create_task(follow, name="run")
+        self._runs[task] = work
         self.accepted += 1
         task.add_done_callback(self._forget)
         return task
@@ -196,7 +220,8 @@ class Connection:
         self._writer = writer
         self._outbox = Outbox(writer)
         self._request: asyncio.Task[None] | None = None
-        self._run: RunHandle | None = None
+        self._run: Work | None = None
+        self._analysis: asyncio.Task[PlanView] | None = None
         self._upload = Upload()
 
     async def serve(self) -> None:
@@ -221,6 +246,8 @@ class Connection:
                 await self._discard()
         finally:
             # a request in progress is left alone: a run goes on, a reply finds nobody
+            if self._analysis is not None:
+                self._analysis.cancel()  # it has no use but its reply
             await self._outbox.close()
 
     async def refuse(self, error: Exception) -> None:
@@ -305,6 +332,12 @@ class Connection:
         match message:
             case Run() | Derive():
                 await self._start(message)
+            case Explain(analyze=False):
+                self._send(Explained(plan=await service.explain(message)))
+            case Explain():
+                await self._analyse(message)
+            case Answer():
+                self._send(await service.answer(message))
             case Control(action=action):
                 self._send(Controlled(session=await service.control(message), action=action))
             case Edit() | Inject() | Delete() | Pin() | Retry() | Merge() | Undo() | Redo():
@@ -343,7 +376,15 @@ class Connection:
             case Show():
                 await self._show(message)
             case ListPrograms():
-                self._send(ProgramList(programs=await service.programs()))
+                self._send(await service.programs())
+            case GetProgram(name=name):
+                self._send(ProgramShown(program=await service.program(name)))
+            case CheckPrograms():
+                self._send(ProgramsChecked(files=await service.check_programs(message)))
+            case GetProgramSchema():
+                self._send(ProgramSchema(schema=await service.program_schema()))
+            case ListModules():
+                self._send(ModuleList(modules=await service.modules()))
             case ListEngines(verify=verify):
                 self._send(EngineList(engines=await service.engines(verify=verify)))
             case GetStatus():
@@ -379,6 +420,26 @@ class Connection:
                 self._send(event)
         except Exception as error:
             self._run = None
+            self._send(to_wire(error))
+
+    async def _analyse(self, request: Explain) -> None:
+        self._house.admit()
+        work = asyncio.create_task(self._house.service.explain(request), name="analysis")
+        self._run = self._analysis = work
+        await asyncio.shield(self._house.adopt(work, self._report(work)))
+
+    async def _report(self, work: asyncio.Task[PlanView]) -> None:
+        """Send the end of an analysis: its plan, or why there is none."""
+        await asyncio.wait({work})
+        self._run = self._analysis = None
+        try:
+            if not work.cancelled():
+                self._send(Explained(plan=work.result()))
+            elif self._house.stopping.is_set():
+                raise Stopping("the daemon is stopping: the analysis was cancelled; ask again")
+            else:
+                raise Cancelled("the analysis was cancelled")
+        except Exception as error:
             self._send(to_wire(error))
 
     async def _put(self, message: DaemonMessage) -> None:

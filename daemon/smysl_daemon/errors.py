@@ -28,6 +28,8 @@ class Code(StrEnum):
     """Nothing is stale, or there is nothing to undo or to do again."""
     BUSY = "busy"
     """Too many clients or runs; the same request may work later."""
+    CANCELLED = "cancelled"
+    """The client stopped what it had asked for."""
     STOPPING = "stopping"
     """The daemon is shutting down and takes no new work."""
     STORAGE = "storage"
@@ -56,6 +58,7 @@ class Code(StrEnum):
 # ├── WrongProtocol          the two sides speak different versions
 # ├── StrangeUser            a peer of another user
 # ├── TooManyClients, TooManyRuns, Stopping
+# ├── Cancelled              what a client had asked for and then stopped
 # ├── OneAtATime             a second request on a connection that has one in progress
 # ├── NotOnThisDaemon        a model, engine or program that is not here
 # ├── NothingStale           asked to derive where all is as it should be
@@ -143,6 +146,10 @@ class TooManyRuns(DaemonError):
 
 class Stopping(DaemonError):
     code = Code.STOPPING
+
+
+class Cancelled(DaemonError):
+    code = Code.CANCELLED
 
 
 class StrangeUser(DaemonError):

@@ -9,16 +9,22 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from smysl_daemon.config import Config, Dirs, model_folder, models_dir
 from smysl_daemon.database import open_database
 from smysl_daemon.errors import EngineUnavailable, NotOnThisDaemon
+from smysl_daemon.programs import Programs
 from smysl_daemon.protocol import (
+    Answer,
+    Answered,
     Changed,
     ChangeRequest,
+    CheckPrograms,
     Control,
     Derive,
     Diff,
+    Explain,
     Export,
     Fork,
     GetGraphStats,
@@ -27,6 +33,7 @@ from smysl_daemon.protocol import (
     OperationList,
     Preview,
     Previewed,
+    ProgramList,
     Rename,
     Replay,
     Replayed,
@@ -44,18 +51,27 @@ from smysl_daemon.reading import Reading
 from smysl_daemon.service import Differences, ModelView, Reasons, SessionShown
 from smysl_daemon.shapes import (
     BranchView,
+    CheckedView,
     EngineView,
     GraphStatsView,
     HitView,
-    ProgramView,
+    ModuleView,
+    PlanView,
+    ProgramWhole,
     SessionView,
 )
 from smysl_daemon.steering import Steering
 from smysl_daemon.unloading import UnloadingEngine
-from smysl_daemon.views import engine_view, event_view, program_view
+from smysl_daemon.views import engine_view, event_view
 from smysl_engines.base import Engine, EngineError
 from smysl_engines.load import open_engine
-from smysl_engines.manifest import DIALECT_FILE, CorruptEngine, describe_file, load_manifest
+from smysl_engines.manifest import (
+    CHAT_FILES,
+    DIALECT_FILE,
+    CorruptEngine,
+    describe_file,
+    load_manifest,
+)
 from smysl_engines.shelf import NoSuchEngine, find_engine, list_engines
 from smysl_reasoning.archive import import_session
 from smysl_reasoning.graph import Graph
@@ -87,7 +103,9 @@ async def open_local_service(dirs: Dirs, config: Config, progress: Progress) -> 
             tell=progress,
         )
         try:
-            runtime = open_runtime(engine, directory, store, [dirs.config / "programs"])
+            runtime = open_runtime(
+                engine, directory, store, [dirs.config / "programs"], [dirs.config / "modules"]
+            )
             service = LocalService(runtime, engine, store, dirs.engines)
             if store.problem is None:
                 await runtime.resume()
@@ -132,7 +150,8 @@ def _current_engine(source: Path, shelf: Path, name: str) -> Path | None:
         return None
     if found.manifest is None:
         return None
-    if (source / DIALECT_FILE).is_file() != (DIALECT_FILE in found.manifest.source):
+    optional = (DIALECT_FILE, *CHAT_FILES)
+    if any((source / name).is_file() != (name in found.manifest.source) for name in optional):
         return None
     for file, entry in found.manifest.source.items():
         try:
@@ -199,6 +218,7 @@ class LocalService:
         self._shelf = shelf
         self._reading = Reading(store)
         self._steering = Steering(runtime, store)
+        self._programs = Programs(runtime)
         info = engine.info
         self.model = ModelView(
             model=info.model,
@@ -224,7 +244,9 @@ class LocalService:
                     branch=request.branch,
                     seed=request.seed,
                     options=request.options,
+                    fresh=request.fresh,
                     budget_tokens=request.budget_tokens,
+                    budget_calls=request.budget_calls,
                     budget_seconds=request.budget_seconds,
                 )
             )
@@ -232,6 +254,12 @@ class LocalService:
 
     async def derive(self, request: Derive) -> LocalRun:
         return LocalRun(*await self._steering.derive(request))
+
+    async def explain(self, request: Explain) -> PlanView:
+        return await self._programs.explain(request)
+
+    async def answer(self, request: Answer) -> Answered:
+        return await self._steering.answer(request)
 
     async def control(self, request: Control) -> str:
         return await self._steering.control(request)
@@ -290,8 +318,20 @@ class LocalService:
     async def show(self, request: Show) -> SessionShown | NodeShown:
         return await asyncio.to_thread(self._reading.show, request)
 
-    async def programs(self) -> tuple[ProgramView, ...]:
-        return tuple(program_view(one) for one in self._runtime.programs())
+    async def programs(self) -> ProgramList:
+        return self._programs.list()
+
+    async def program(self, name: str) -> ProgramWhole:
+        return self._programs.whole(name)
+
+    async def check_programs(self, request: CheckPrograms) -> tuple[CheckedView, ...]:
+        return self._programs.check(request)
+
+    async def program_schema(self) -> dict[str, Any]:
+        return self._programs.schema()
+
+    async def modules(self) -> tuple[ModuleView, ...]:
+        return self._programs.modules()
 
     async def engines(self, *, verify: bool) -> tuple[EngineView, ...]:
         return await asyncio.to_thread(self._engines, verify)

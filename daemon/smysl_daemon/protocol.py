@@ -11,13 +11,17 @@ import msgspec
 from smysl_daemon.errors import Code
 from smysl_daemon.shapes import (
     BranchView,
+    CheckedView,
     DifferenceView,
     EngineView,
     GraphStatsView,
     HitView,
+    ModuleView,
     NodeView,
     OperationView,
+    PlanView,
     ProgramView,
+    ProgramWhole,
     ReasonView,
     ReplayDifferenceView,
     SessionView,
@@ -26,9 +30,12 @@ from smysl_daemon.shapes import (
     VersionView,
 )
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Raised when an older peer could misread a message; both sides compare it before anything else.
-2: requests name branches, which a daemon of version 1 would pass over and use the wrong one."""
+2: requests name branches, which a daemon of version 1 would pass over and use the wrong one.
+3: runs have a budget of calls, which a daemon of version 2 would pass over and spend more."""
+PROGRAMS_LIMIT_BYTES = 1 << 20
+"""Of all program files of one `CheckPrograms` together."""
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 PositiveSeconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -64,8 +71,32 @@ class Run(_Message, frozen=True, tag="run"):
     """Refused unless it names the loaded model; None takes whatever is loaded."""
     seed: int = 0
     options: dict[str, Any] = {}
+    fresh: bool = False
+    """Nothing that other runs have made is reused."""
     budget_tokens: Positive | None = None
+    budget_calls: Positive | None = None
     budget_seconds: PositiveSeconds | None = None
+
+
+class Explain(_Message, frozen=True, tag="explain"):
+    """How a program would answer. Answered by `Explained`."""
+
+    question: str
+    program: str = "solve"
+    context: str = ""
+    seed: int = 0
+    options: dict[str, Any] = {}
+    analyze: bool = False
+    """Run it too, in a session of its own, and say what it came to. `Cancel` stops that, and the
+    reply is then an `ErrorReply`; so does a client that leaves."""
+
+
+class Answer(_Message, frozen=True, tag="answer"):
+    """Answer a question that a run has put to the person. Answered by `Answered`."""
+
+    node: str
+    """Id of that question; it may be shortened."""
+    text: str
 
 
 class Derive(_Message, frozen=True, tag="derive"):
@@ -80,11 +111,13 @@ class Derive(_Message, frozen=True, tag="derive"):
     seed: int | None = None
     """Another seed of the whole run."""
     budget_tokens: Positive | None = None
+    budget_calls: Positive | None = None
     budget_seconds: PositiveSeconds | None = None
 
 
 class Cancel(_Message, frozen=True, tag="cancel"):
-    """Stop this connection's run. The run still ends in its `RunEnded`. Harmless without a run."""
+    """Stop this connection's run or analysis, which still ends in its one last reply. Harmless
+    without one."""
 
 
 class Control(_Message, frozen=True, tag="control"):
@@ -253,6 +286,35 @@ class ListPrograms(_Message, frozen=True, tag="list_programs"):
     pass
 
 
+class GetProgram(_Message, frozen=True, tag="get_program"):
+    name: str
+
+
+class ProgramFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A program that a client has read from a file."""
+
+    name: str
+    """Of the file, without folder and ending: what the program must be called."""
+    file: str
+    """What mistakes are to name."""
+    text: str
+
+
+class CheckPrograms(_Message, frozen=True, tag="check_programs"):
+    """Parse and type files, together with each other and with the programs that are there. Nothing
+    is kept. Answered by `ProgramsChecked`."""
+
+    files: Annotated[tuple[ProgramFile, ...], msgspec.Meta(min_length=1, max_length=256)]
+
+
+class GetProgramSchema(_Message, frozen=True, tag="get_program_schema"):
+    pass
+
+
+class ListModules(_Message, frozen=True, tag="list_modules"):
+    pass
+
+
 class ListEngines(_Message, frozen=True, tag="list_engines"):
     verify: bool = False
     """Also hash every file and compare with the manifest."""
@@ -272,6 +334,8 @@ ClientMessage = (
     Hello
     | Run
     | Derive
+    | Explain
+    | Answer
     | Cancel
     | Control
     | ChangeRequest
@@ -292,6 +356,10 @@ ClientMessage = (
     | Import
     | Show
     | ListPrograms
+    | GetProgram
+    | CheckPrograms
+    | GetProgramSchema
+    | ListModules
     | ListEngines
     | GetStatus
     | Stop
@@ -349,6 +417,16 @@ class RunEnded(_Message, frozen=True, tag="run_ended"):
     """For people: why it is not verified, or what failed."""
     usage: UsageView = UsageView()
     seconds: float = 0.0
+
+
+class Explained(_Message, frozen=True, tag="explained"):
+    plan: PlanView
+
+
+class Answered(_Message, frozen=True, tag="answered"):
+    """The run that asked has its answer and goes on."""
+
+    session: str
 
 
 class Controlled(_Message, frozen=True, tag="controlled"):
@@ -494,6 +572,26 @@ class NodeShown(_Message, frozen=True, tag="node_shown"):
 
 class ProgramList(_Message, frozen=True, tag="program_list"):
     programs: tuple[ProgramView, ...]
+    problems: tuple[str, ...] = ()
+    """Mistakes in files of the person's that hold no sound program."""
+
+
+class ProgramShown(_Message, frozen=True, tag="program_shown"):
+    program: ProgramWhole
+
+
+class ProgramsChecked(_Message, frozen=True, tag="programs_checked"):
+    files: tuple[CheckedView, ...]
+    """In the order in which they were sent."""
+
+
+class ProgramSchema(_Message, frozen=True, tag="program_schema"):
+    schema: dict[str, Any]
+    """JSON schema, draft 2020-12."""
+
+
+class ModuleList(_Message, frozen=True, tag="module_list"):
+    modules: tuple[ModuleView, ...]
 
 
 class EngineList(_Message, frozen=True, tag="engine_list"):
@@ -529,6 +627,8 @@ DaemonMessage = (
     | Accepted
     | RunEvent
     | RunEnded
+    | Explained
+    | Answered
     | Controlled
     | Changed
     | Previewed
@@ -548,6 +648,10 @@ DaemonMessage = (
     | SessionPart
     | NodeShown
     | ProgramList
+    | ProgramShown
+    | ProgramsChecked
+    | ProgramSchema
+    | ModuleList
     | EngineList
     | DaemonStatus
     | StopAccepted

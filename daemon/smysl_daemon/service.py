@@ -5,16 +5,20 @@ it with a runtime, a store and an engine, and tests with a fake.
 """
 
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from smysl_daemon.protocol import (
+    Answer,
+    Answered,
     Changed,
     ChangeRequest,
+    CheckPrograms,
     Control,
     Derive,
     Diff,
+    Explain,
     Export,
     Fork,
     GetGraphStats,
@@ -23,6 +27,7 @@ from smysl_daemon.protocol import (
     OperationList,
     Preview,
     Previewed,
+    ProgramList,
     Rename,
     Replay,
     Replayed,
@@ -38,12 +43,15 @@ from smysl_daemon.protocol import (
 )
 from smysl_daemon.shapes import (
     BranchView,
+    CheckedView,
     DifferenceView,
     EngineView,
     GraphStatsView,
     HitView,
+    ModuleView,
     NodeView,
-    ProgramView,
+    PlanView,
+    ProgramWhole,
     ReasonView,
     SessionView,
 )
@@ -114,6 +122,14 @@ class Service(Protocol):
         """Begin a run that makes anew what is stale. Raises `NothingStale`."""
         ...
 
+    async def explain(self, request: Explain) -> PlanView:
+        """A plan; with `analyze`, after the run, which stops when this is cancelled."""
+        ...
+
+    async def answer(self, request: Answer) -> Answered:
+        """Give a run what it waits for. Raises `BadRequest` where none does."""
+        ...
+
     async def control(self, request: Control) -> str:
         """Steer the runs of a session; its id."""
         ...
@@ -160,7 +176,17 @@ class Service(Protocol):
 
     async def show(self, request: Show) -> SessionShown | NodeShown: ...
 
-    async def programs(self) -> tuple[ProgramView, ...]: ...
+    async def programs(self) -> ProgramList: ...
+
+    async def program(self, name: str) -> ProgramWhole: ...
+
+    async def check_programs(self, request: CheckPrograms) -> tuple[CheckedView, ...]:
+        """In the order of the request's files. Raises `BadRequest` for too much."""
+        ...
+
+    async def program_schema(self) -> dict[str, Any]: ...
+
+    async def modules(self) -> tuple[ModuleView, ...]: ...
 
     async def engines(self, *, verify: bool) -> tuple[EngineView, ...]: ...
 

@@ -197,6 +197,158 @@ class ProgramView(msgspec.Struct, frozen=True, kw_only=True):
     """Where the program comes from: `built-in`, or a file."""
 
 
+class OptionView(msgspec.Struct, frozen=True, kw_only=True):
+    """A setting of a program or module; its type is that of its default."""
+
+    default: bool | int | float | str
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    help: str = ""
+
+
+class StepView(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a program, as it is written."""
+
+    name: str
+    module: str | None
+    """Name and version, `derive@1`; None where it is another program."""
+    program: str | None
+    gives: str
+    """A type; with `*`, a list."""
+
+
+class ProgramWhole(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about one program."""
+
+    name: str
+    summary: str
+    source: str
+    """`built-in`, or a file."""
+    follows: str
+    """The paper or page that the idea is from; empty where none is named."""
+    version: int
+    inputs: dict[str, str]
+    """Port -> type."""
+    gives: str
+    runnable: bool
+    """It can be asked a question; False for what is a part of other programs only."""
+    options: dict[str, OptionView]
+    steps: tuple[StepView, ...]
+    text: str
+    """TOML, as it was written."""
+
+
+class CheckedView(msgspec.Struct, frozen=True, kw_only=True):
+    """What the daemon makes of a program file."""
+
+    file: str
+    program: ProgramWhole | None
+    """None where the file holds a mistake."""
+    problem: str | None = None
+    """The mistake, with file and line."""
+    warning: str | None = None
+    """Why a sound program cannot run here: what the loaded model lacks."""
+
+
+class PortView(msgspec.Struct, frozen=True, kw_only=True):
+    """An input of a module."""
+
+    type: str
+    many: bool
+    """It takes several values, and lists."""
+    optional: bool
+
+
+class ModuleView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a step of a program may use."""
+
+    name: str
+    version: int
+    summary: str
+    inputs: dict[str, PortView]
+    gives: str
+    """A type; with `*`, a list."""
+    options: dict[str, OptionView]
+    dialects: tuple[str, ...]
+    """Of the models that it can speak to."""
+
+
+class SpentView(msgspec.Struct, frozen=True, kw_only=True):
+    """What something costs: an estimate, or what it did cost."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    """As if every call were sent whole."""
+    shared_tokens: int = 0
+    """Of these, what another call of the run has computed."""
+    generated_tokens: int = 0
+    seconds: float = 0.0
+
+
+class PlannedStepView(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of a plan; of a program within the program `outer.inner`."""
+
+    name: str
+    module: str
+    """`derive@1`; of a step that runs a program for each item, `program NAME`."""
+    wave: int
+    """When its calls run; a step without calls has that of what it waits for."""
+    waits_for: tuple[str, ...]
+    when: tuple[str, ...] = ()
+    """Conditions, all of which must hold."""
+    branches: int | None = None
+    foreach: str | None = None
+    adapter: str | None = None
+    budget: str | None = None
+    estimate: SpentView
+    """Were it to run."""
+    certain: bool = True
+    """False where it may be passed over."""
+    actual: SpentView | None = None
+    """None until the plan is analysed."""
+    ran: bool | None = None
+
+
+class WaveView(msgspec.Struct, frozen=True, kw_only=True):
+    """Calls that run side by side."""
+
+    number: int
+    steps: tuple[str, ...]
+    adapters: tuple[str, ...]
+    estimate: SpentView
+
+
+class PassView(msgspec.Struct, frozen=True, kw_only=True):
+    """One pass of the compiler and what it came to."""
+
+    name: str
+    milliseconds: float
+    result: str
+
+
+class PlanView(msgspec.Struct, frozen=True, kw_only=True):
+    """A program compiled for a question and the loaded model: what `smysl explain --json` prints."""
+
+    program: str
+    model: str
+    dialect: str
+    question_tokens: int
+    steps: tuple[PlannedStepView, ...]
+    waves: tuple[WaveView, ...]
+    certain: SpentView
+    """Of the steps that always run."""
+    most: SpentView
+    """Of all of them."""
+    passes: tuple[PassView, ...]
+    measured: bool
+    """Estimates come from earlier runs on this engine, not from the modules' own guesses."""
+    actual: SpentView | None = None
+    """Of the whole run, where there was one, and so what follows."""
+    answer: str | None = None
+    verdict: str | None = None
+    session: str | None = None
+
+
 class EngineView(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str
     model: str

@@ -7,6 +7,8 @@ import asyncio
 
 from smysl_daemon.errors import NothingStale
 from smysl_daemon.protocol import (
+    Answer,
+    Answered,
     Changed,
     ChangeRequest,
     Control,
@@ -97,6 +99,7 @@ class Steering:
                     program=request.program,
                     seed=request.seed,
                     budget_tokens=request.budget_tokens,
+                    budget_calls=request.budget_calls,
                     budget_seconds=request.budget_seconds,
                 )
             )
@@ -149,6 +152,11 @@ class Steering:
             case "finish":
                 await self._runtime.finish(session)
         return session
+
+    async def answer(self, request: Answer) -> Answered:
+        """Raises `BadRequest` where no run waits for an answer to this node."""
+        run = await self._runtime.answer(request.node, request.text)
+        return Answered(session=self._store.run(run).session)
 
     async def replay(self, request: Replay) -> Replayed:
         view = self._view(request.session, request.branch)

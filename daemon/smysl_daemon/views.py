@@ -3,7 +3,7 @@
 Pure: values of `smysl_reasoning` in, wire types out.
 """
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from typing import Any, Literal, assert_never
 
 import msgspec
@@ -21,12 +21,18 @@ from smysl_daemon.shapes import (
     EdgeView,
     EngineView,
     GraphStatsView,
+    ModuleView,
     NodeView,
     OperationView,
+    OptionView,
+    PlanView,
+    PortView,
     ProgramView,
+    ProgramWhole,
     RecipeView,
     SessionView,
     StatsView,
+    StepView,
     UsageView,
 )
 from smysl_engines.manifest import Manifest
@@ -34,7 +40,10 @@ from smysl_reasoning import events
 from smysl_reasoning.graph import Difference, Graph, Placed
 from smysl_reasoning.history import Branch, Op
 from smysl_reasoning.library import ProgramInfo
+from smysl_reasoning.modules.base import Module, Option
 from smysl_reasoning.nodes import Node, Recipe
+from smysl_reasoning.plan import Plan
+from smysl_reasoning.program import Program, Step
 from smysl_reasoning.store import RunRecord, SessionSummary
 
 
@@ -148,6 +157,58 @@ def _state(run: RunRecord | None) -> Literal["running", "paused", "ended"]:
 
 def program_view(info: ProgramInfo) -> ProgramView:
     return ProgramView(name=info.name, summary=info.summary, source=info.source)
+
+
+def program_whole(program: Program, text: str) -> ProgramWhole:
+    return ProgramWhole(
+        name=program.name,
+        summary=program.summary,
+        source=program.source,
+        follows=program.follows,
+        version=program.version,
+        inputs=dict(program.inputs),
+        gives=program.output,
+        runnable=program.runnable,
+        options=_options(program.options),
+        steps=tuple(_step(one) for one in program.steps),
+        text=text,
+    )
+
+
+def _step(step: Step) -> StepView:
+    module = step.body if isinstance(step.body, Module) else None
+    return StepView(
+        name=step.name,
+        module=None if module is None else module.label,
+        program=step.body.name if module is None else None,
+        gives=step.output,
+    )
+
+
+def _options(options: Mapping[str, Option]) -> dict[str, OptionView]:
+    return {
+        name: msgspec.convert(option, OptionView, from_attributes=True)
+        for name, option in options.items()
+    }
+
+
+def module_view(module: Module) -> ModuleView:
+    return ModuleView(
+        name=module.name,
+        version=module.version,
+        summary=module.summary,
+        inputs={
+            name: PortView(type=port.type, many=port.many, optional=port.optional)
+            for name, port in module.inputs.items()
+        },
+        gives=f"{module.output}*" if module.many else module.output,
+        options=_options(module.options),
+        dialects=tuple(sorted(module.dialects)),
+    )
+
+
+def plan_view(plan: Plan) -> PlanView:
+    return msgspec.convert(plan, PlanView, from_attributes=True)
 
 
 def engine_view(manifest: Manifest, *, loaded: bool, problem: str | None) -> EngineView:

@@ -12,7 +12,17 @@ from typing import NamedTuple
 
 import msgspec
 
-from smysl_engines.base import Call, Choice, Delta, Engine, EngineError, Finish, Sampling, Stream
+from smysl_engines.base import (
+    Call,
+    Choice,
+    Constraint,
+    Delta,
+    Engine,
+    EngineError,
+    Finish,
+    Sampling,
+    Stream,
+)
 from smysl_reasoning.errors import Inconsistent, ReasoningError
 
 SETTLE_S = 5.0
@@ -100,6 +110,7 @@ class Calls:
         self._submitted = 0
         self._ended = 0
         self._began: float | None = None
+        self._ceased = 0.0
         self.usage = Usage()
 
     def part(self, scope: str, budget: Budget = Budget()) -> "Calls":  # noqa: B008  frozen
@@ -115,6 +126,7 @@ class Calls:
         for part in self._parts():
             part._submitted += 1
             part._open.add(reading)
+            part._began = part._began or time.monotonic()
         self.add(calls=1, prompt_tokens=len(call.prompt))
         return reading
 
@@ -184,8 +196,14 @@ class Calls:
         for part in self._parts():
             part._open.discard(reading)
             part._ended += 1
+            part._ceased = time.monotonic()
         if finish is not None:
             self.add(cached_tokens=finish.cached_tokens)
+
+    @property
+    def seconds(self) -> float:
+        """From the first call's beginning to the last one's end."""
+        return max(0.0, self._ceased - self._began) if self._began is not None else 0.0
 
     @property
     def paused(self) -> bool:
@@ -314,6 +332,7 @@ class Lines:
         context: int,
         line_tokens: int,
         adapter: str | None = None,
+        constraint: Constraint | None = None,
     ) -> None:
         """`end` is the token that ends a line; `sampling.max_tokens` bounds all lines of a call
         together."""
@@ -323,6 +342,7 @@ class Lines:
         self._context = context
         self._line_tokens = line_tokens
         self._adapter = adapter
+        self._constraint = constraint
         self._known: deque[int] = deque()
         self._position = 0
         """Tokens that the present call's output has given, over its interruptions."""
@@ -342,9 +362,11 @@ class Lines:
         prompt: Sequence[int],
         on_token: Callable[[int], None] | None = None,
         on_passed: Callable[[int], None] | None = None,
+        over: Callable[[], bool] | None = None,
     ) -> Line:
         """The line that follows `prompt`. `on_token` takes its tokens as they come, `on_passed` those
-        that were read since the line before on the way to it. Raises `EngineError`, `BudgetSpent` or `WouldCall`."""
+        that were read since the line before on the way to it. `over`: whether a line without an end token is whole
+        with the token that `on_token` was given last. Raises `EngineError`, `BudgetSpent` or `WouldCall`."""
         started, self._paused = time.perf_counter(), 0.0
         goes_on = await self._follow(prompt, on_passed)
         token = await self._next() if goes_on else None
@@ -357,6 +379,7 @@ class Lines:
             token = await self._next()
         ids: list[int] = []
         logprobs: list[float] = []
+        speaking = False
         while token is not None:
             ids.append(token[0])
             logprobs.append(token[1])
@@ -364,9 +387,12 @@ class Lines:
                 on_token(token[0])
             if token[0] == self._end or len(ids) == self._line_tokens:
                 break
+            if speaking := over is not None and over():
+                break
             token = await self._next()
         cached = 0
-        if self._reading is not None and (self._end in self._sampling.stop or token is None):
+        ends = token is None or (self._end in self._sampling.stop and not speaking)
+        if self._reading is not None and ends:
             cached = (await self._reading.finish()).cached_tokens
         called = not goes_on and self._calls.usage.calls > begun
         return Line(
@@ -431,6 +457,7 @@ class Lines:
                 prompt=tuple(self._said),
                 position=self._position,
                 sampling=sampling,
+                constraint=self._constraint,
                 adapter=self._adapter,
                 logprobs=True,
             )

@@ -64,8 +64,7 @@ class Condition(NamedTuple):
             raise BadCondition(f"{self.text!r} is a {found}, not something true or false")
 
     def renamed(self, names: Mapping[str, str], options: Mapping[str, Scalar]) -> Condition:
-        """The condition inside another program: steps by their new names, options by their values; a value that is
-        itself `$name` stands for that option there."""
+        """The condition inside another program: steps by their new names, options by their values."""
         root = ast.fix_missing_locations(_Renaming(names, options).visit(_copy(self.root)))
         text = _shown(root)
         return Condition(text, root)
@@ -83,9 +82,14 @@ class Condition(NamedTuple):
         return bool(_value(self.root, value, options))
 
 
-_OPTION = "option__"
-_DASH = "__dash__"
-_DOT = "__dot__"
+# names are lower-case: a capital can be none of them, and a prefix keeps `not` and `class` from being Python's
+_STEP = "STEP_"
+_OPTION = "OPTION_"
+_DASH = "DASH"
+_DOT = "DOT"
+_NAMES = re.compile(
+    r"""(?P<text>'[^']*'|"[^"]*")|\$(?P<option>[a-z][a-z0-9_-]*)|\b(?P<step>[a-z][a-z0-9_-]*)(?=\.[a-z])"""
+)
 
 
 def parse_condition(text: str) -> Condition:
@@ -94,13 +98,17 @@ def parse_condition(text: str) -> Condition:
         raise BadCondition(
             f"a condition has {len(text)} characters; the limit is {LENGTH_LIMIT}. Split it over steps."
         )
+    if "\\" in text:
+        raise BadCondition(
+            f"{text!r} has a backslash; texts are written as they are, in '' or \"\""
+        )
     # `$name` and `step-name` are no Python names: written so that the parser takes them
-    written = re.sub(r"\$([a-z][a-z0-9_-]*)", lambda m: _OPTION + _named(m[1]), text)
-    written = re.sub(r"\b([a-z][a-z0-9_-]*)(?=\.[a-z])", lambda m: _named(m[1]), written)
+    written = _NAMES.sub(_as_python, text)
     try:
         root = ast.parse(written.strip(), mode="eval").body
-    except SyntaxError as error:
-        raise BadCondition(f"{text!r} is no condition: {error.msg}") from None
+    except (SyntaxError, ValueError) as error:
+        said = error.msg if isinstance(error, SyntaxError) else error
+        raise BadCondition(f"{text!r} is no condition: {said}") from None
     for node in ast.walk(root):
         if not isinstance(node, _ALLOWED):
             raise BadCondition(
@@ -116,8 +124,17 @@ _ALLOWED = (
 )  # fmt: skip
 
 
+def _as_python(found: re.Match[str]) -> str:
+    match found.lastgroup:
+        case "option":
+            return _OPTION + _named(found["option"])
+        case "step":
+            return _STEP + _named(found["step"])
+    return found[0]
+
+
 def _named(name: str) -> str:
-    """A step's or option's name as a Python identifier."""
+    """A step's or option's name as a part of a Python identifier."""
     return name.replace("-", _DASH).replace(".", _DOT)
 
 
@@ -130,20 +147,38 @@ def _option(node: ast.Name) -> str:
 
 
 def _shown(node: ast.AST) -> str:
-    return _plain(ast.unparse(node).replace(_OPTION, "$"))
+    """As it is written in a program."""
+    return re.sub(
+        rf"""(?P<text>'[^']*'|"[^"]*")|(?P<name>\b({_STEP}|{_OPTION})\w+)""",
+        lambda found: _shown_name(found["name"]) if found["name"] else found[0],
+        ast.unparse(node),
+    )
+
+
+def _shown_name(name: str) -> str:
+    if name.startswith(_OPTION):
+        return "$" + _plain(name.removeprefix(_OPTION))
+    return _plain(name.removeprefix(_STEP))
+
+
+def _is_step(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id.startswith(_STEP)
 
 
 def _reference(node: ast.Attribute) -> Reference:
     assert isinstance(node.value, ast.Name)
-    return Reference(_plain(node.value.id), node.attr)
+    return Reference(_plain(node.value.id.removeprefix(_STEP)), node.attr)
 
 
-def _attributes(root: ast.expr) -> Iterator[ast.Attribute]:
-    for node in ast.walk(root):
-        if isinstance(node, ast.Attribute):
-            if not isinstance(node.value, ast.Name):
-                raise BadCondition(f"{_shown(node)!r} is no field of a step")
-            yield node
+def _attributes(node: ast.AST) -> Iterator[ast.Attribute]:
+    """In order of appearance."""
+    if isinstance(node, ast.Attribute):
+        if not _is_step(node.value):
+            raise BadCondition(f"{_shown(node)!r} is no field of a step")
+        yield node
+        return
+    for part in ast.iter_child_nodes(node):
+        yield from _attributes(part)
 
 
 def _type(
@@ -160,7 +195,7 @@ def _type(
             return "text"
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float())):
             return "number"
-        case ast.Attribute(value=ast.Name()):
+        case ast.Attribute(value=value) if _is_step(value):
             return fields(_reference(node))
         case ast.Name(id=name) if name.startswith(_OPTION):
             return option(_option(node))
@@ -240,13 +275,10 @@ class _Renaming(ast.NodeTransformer):
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         step, field = _reference(node)
-        new = _named(self._names.get(step, step))
-        return ast.Attribute(ast.Name(new, ast.Load()), field, ast.Load())
+        new = self._names.get(step, step)
+        return ast.Attribute(ast.Name(_STEP + _named(new), ast.Load()), field, ast.Load())
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if not node.id.startswith(_OPTION) or _option(node) not in self._options:
             return node
-        value = self._options[_option(node)]
-        if isinstance(value, str) and value.startswith("$"):
-            return ast.Name(_OPTION + _named(value[1:]), ast.Load())
-        return ast.Constant(value)
+        return ast.Constant(self._options[_option(node)])

@@ -42,6 +42,40 @@ def add(db: sqlite3.Connection, node: Node) -> None:
     )
 
 
+def step_key(module: str) -> str:
+    """What the steps of a module are counted under, beside its nodes."""
+    return f"{module}/step"
+
+
+class StepCost(NamedTuple):
+    """What a step of a program has cost in a run."""
+
+    engine: str
+    module: str
+    branches: int
+    calls: int
+    tokens: int
+    milliseconds: float
+    """Of all branches side by side."""
+
+
+def add_step(db: sqlite3.Connection, step: StepCost) -> None:
+    """Count a step by branch: a branch takes as long as the step."""
+    db.execute(
+        "INSERT INTO costs (engine, module, nodes, calls, tokens, milliseconds) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET nodes = nodes + ?3, "
+        "calls = calls + ?4, tokens = tokens + ?5, milliseconds = milliseconds + ?6",
+        (
+            step.engine,
+            step_key(step.module),
+            step.branches,
+            step.calls,
+            step.tokens,
+            step.milliseconds * step.branches,
+        ),
+    )
+
+
 def by_module(db: sqlite3.Connection, engine: str) -> dict[str, Cost]:
     """The cost of a node of each module that this engine (a fingerprint) has run."""
     rows = db.execute(

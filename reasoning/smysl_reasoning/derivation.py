@@ -13,8 +13,10 @@ from smysl_reasoning.dialects.base import ThoughtDialect
 from smysl_reasoning.dialects.native import SLOT, SLOTS, Question, Thought
 from smysl_reasoning.nodes import PlanData
 from smysl_reasoning.notes import tell
+from smysl_reasoning.turning import turned
 
 OUTSIDE = "outside"
+STORY = "story"
 THOUGHTS_LIMIT = 24
 """Most thoughts of one derivation; the hardest training problems need half of that."""
 
@@ -67,9 +69,24 @@ class Derivation:
         """A note that everything from here on sees. Raises `BadRequest`."""
         self._tell([note])
 
+    def first(self, count: int | None = None) -> "Derivation":
+        """A new derivation of the first `count` thoughts (None: all), with the values they have here, to be gone on
+        with."""
+        part = Derivation(self._dialect, self.question, self._notes)
+        if self.plan is not None:
+            part.set_plan(self.plan)
+        steps = iter(self._steps)
+        for thought in self.thoughts[:count]:
+            part.add(thought, self.values[next(steps)] if thought.kind == "step" else None)
+        return part
+
     def read(self, ids: Sequence[int]) -> Thought:
-        """A thought of the model in the derivation's own slots. Raises `Unreadable`."""
-        return _renamed(self._dialect.read_thought(ids), dict(enumerate(self._order)))
+        """A thought of the model in the derivation's own slots; a story's step whose value cannot be is turned round
+        (`turning`). Raises `Unreadable`."""
+        thought = _renamed(self._dialect.read_thought(ids), dict(enumerate(self._order)))
+        if thought.kind == "step" and self.plan is not None and self.plan.problem == STORY:
+            return thought._replace(text=turned(thought.text, self.values, self.question.text))
+        return thought
 
     def set_plan(self, plan: PlanData) -> None:
         assert self.plan is None, "a derivation has one plan"

@@ -16,8 +16,8 @@ from smysl_reasoning.edits import reworked
 from smysl_reasoning.errors import BadRequest, UnknownId
 from smysl_reasoning.graph import Graph, Placed
 from smysl_reasoning.history import Again, Change, Hold, OpKind
-from smysl_reasoning.nodes import ComputedData, Edge, Node, Stats, value_hash
-from smysl_reasoning.notes import tell
+from smysl_reasoning.nodes import ComputedData, Edge, Node, Stats, opens, value_hash
+from smysl_reasoning.notes import told
 from smysl_reasoning.requests import Edit, check_text
 from smysl_reasoning.store import Store, View
 
@@ -67,7 +67,7 @@ class Editor:
         new, data = reworked(node, text, self._values(found))
         if (new, data) == (node.text, node.data):
             raise BadRequest(f"node {node.id[:SHORT]} says that already; nothing was changed")
-        if node.kind in ("question", "context", "note"):
+        if opens(node) or node.kind in ("context", "note"):
             self._check_question(found, node.id, new)
         return msgspec.structs.replace(
             node, text=new, data=data, recipe=None, status="done", stats=Stats()
@@ -228,7 +228,7 @@ class Editor:
         # inputs first, so a question comes before what was computed from it
         for id in found.graph.ancestors(found.node.id):
             node = found.graph.node(id)
-            if node.kind == "question":
+            if opens(node):
                 values |= dict(enumerate(self._dialect.read(self._text(found.graph, node)).slots))
             elif isinstance(node.data, ComputedData):
                 values[node.data.slot] = parse_value(node.data.value)
@@ -251,12 +251,12 @@ class Editor:
         ] + ([text] if edited is None else [])
         for id in found.graph:
             node = found.graph.node(id)
-            if node.kind != "question":
+            if not opens(node):
                 continue
             if id == edited:
                 node = msgspec.structs.replace(node, text=text)
             try:
-                tell(self._dialect.read(self._text(found.graph, node)), notes)
+                told(self._dialect, self._dialect.read(self._text(found.graph, node)), notes)
             except TooManyQuantities as error:
                 raise BadRequest(str(error)) from None
 

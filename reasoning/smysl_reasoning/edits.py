@@ -13,12 +13,15 @@ from smysl_reasoning.dialects.native import PROBLEMS, pretty
 from smysl_reasoning.errors import BadRequest
 from smysl_reasoning.nodes import (
     AnswerData,
+    AskData,
     CandidateData,
     CheckData,
     ComputedData,
     Data,
     Node,
     PlanData,
+    ReplyData,
+    RouteData,
     StepData,
 )
 from smysl_reasoning.requests import check_text
@@ -34,6 +37,15 @@ def reworked(node: Node, text: str, values: Mapping[int, Value]) -> tuple[str, D
     """
     written = check_text(text, f"the new text of a {node.kind}")
     match node.kind, node.data:
+        case "question", AskData(question, _):
+            return f"{question}\n{written}", AskData(question, written)
+        case "question", None if node.recipe is not None:
+            # a program's question that was cut off before it was answered
+            return f"{node.text}\n{written}", AskData(node.text, written)
+        case "choice", RouteData(_, ways):
+            return _route(written, ways)
+        case (("plan" | "step" | "check"), ReplyData()):
+            return written, ReplyData()
         case "plan", _:
             return _plan(written)
         case "step", StepData(None):
@@ -104,6 +116,13 @@ def _candidate(text: str) -> tuple[str, CandidateData]:
     last = text.strip().splitlines()[-1]
     answer = re.sub(r"(?i)^answer\s*:\s*", "", last.strip())
     return text, CandidateData(normalise(answer), None)
+
+
+def _route(text: str, ways: tuple[str, ...]) -> tuple[str, RouteData]:
+    way = text.rpartition("->")[2].strip()
+    if way not in ways:
+        raise BadRequest(f"{text[:60]!r} is no way of this program; write one of {', '.join(ways)}")
+    return f"a person chose -> {way}", RouteData(way, ways)
 
 
 def _check(text: str) -> tuple[str, CheckData]:

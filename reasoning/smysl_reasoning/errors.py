@@ -3,6 +3,7 @@
 ReasoningError
 ├── BadRequest        a request that is refused before anything is written
 ├── ProgramError      a program file that cannot run: names file, line, step and what is wrong
+├── ModuleError       a module file that cannot be used: names file and key
 ├── EngineUnusable    an engine folder without what reasoning needs from it
 ├── RuntimeClosed     asked after close
 ├── TakenOut          a node that a person took out of the branch is not made
@@ -32,6 +33,10 @@ class BadRequest(ReasoningError):
 
 class ProgramError(ReasoningError):
     """A program that cannot run; names file, line, step and what is wrong."""
+
+
+class ModuleError(ReasoningError):
+    """A module file of a user's or plug-in's that cannot be used; names file, key and what is wrong."""
 
 
 class EngineUnusable(ReasoningError):

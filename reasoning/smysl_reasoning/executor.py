@@ -13,10 +13,8 @@ from smysl_reasoning.conditions import Reference, Scalar
 from smysl_reasoning.errors import TakenOut
 from smysl_reasoning.flat import Flat, FlatStep
 from smysl_reasoning.modules.base import Derived, Inputs, Module
+from smysl_reasoning.program import BEFORE
 from smysl_reasoning.workbench import Workbench
-
-BEFORE = "before"
-"""The port of a sequential `foreach` that takes the results before."""
 
 
 class Benches(Protocol):
@@ -65,7 +63,8 @@ class Executor:
             return None
         values = self._values(self._program.last)
         if not values and self.spent:
-            raise BudgetSpent("; ".join(self.spent.values()))
+            # of a part: what this is an item of goes on
+            raise BudgetSpent("; ".join(self.spent.values()), next(iter(self.spent)))
         if not values:
             raise TakenOut("what the program answers with was taken out; `smysl undo` that")
         return values[0]
@@ -146,9 +145,7 @@ class Executor:
         else:
             value = await self._attempt(step, given, 0)
             if value is not None:
-                listed = isinstance(step.body, Module) and step.body.many
-                assert not listed or isinstance(value, list)
-                self.results[step.name] = value if isinstance(value, list) else [value]
+                self.results[step.name] = _values_of(step, value)
 
     async def _items(
         self, step: FlatStep, given: Mapping[str, list[object]], items: Sequence[object]
@@ -159,12 +156,13 @@ class Executor:
             await self._side_by_side(step, list(enumerate(given_items)))
             return
         results = self.results.setdefault(step.name, [])
+        earlier = given.get(BEFORE, [])
         for i, item in enumerate(items):
-            value = await self._attempt(step, {**given, step.port: [item], BEFORE: results[:]}, i)
+            fed = {**given, step.port: [item], BEFORE: [*earlier, *results]}
+            value = await self._attempt(step, fed, i)
             if step.name in self.unknown:
                 return
-            if value is not None:
-                results.append(value)
+            results += _values_of(step, value)
 
     async def _branches(
         self, step: FlatStep, given: Mapping[str, list[object]], count: int
@@ -182,14 +180,14 @@ class Executor:
             begun += wave
 
     def _needed(self, step: FlatStep, count: int) -> int:
-        """How many more branches the leading answer needs to have more than half of `count`; 0 when it has, or when
-        no answer can any more."""
+        """How many more branches the leading answer needs to have more than half of `count`; 0 when it has. Where
+        none can any more, all are run: the most frequent answer is taken then."""
         derived = [v for v in self.results.get(step.name, []) if isinstance(v, Derived)]
-        votes = Counter(one.answer for one in derived if one.answer is not None)
-        most = max(votes.values(), default=0)
-        majority = count // 2 + 1
-        left = count - len(derived)
-        return 0 if most >= majority or most + left < majority else majority - most
+        # what cannot be true has no voice (`vote`)
+        votes = Counter(
+            one.answer for one in derived if one.answer is not None and one.doubt is None
+        )
+        return max(0, count // 2 + 1 - max(votes.values(), default=0))
 
     async def _side_by_side(
         self, step: FlatStep, branches: Sequence[tuple[int, Mapping[str, list[object]]]]
@@ -197,14 +195,13 @@ class Executor:
         """The body once for every (number, inputs)."""
         results = self.results.setdefault(step.name, [])
         earlier = results[:]
-        found: dict[int, object] = {}
+        found: dict[int, list[object]] = {}
 
         async def one(branch: int, given: Mapping[str, list[object]]) -> None:
             value = await self._attempt(step, given, branch)
-            if value is not None:
-                found[branch] = value
+            found[branch] = _values_of(step, value)
             # in the order of branches, whichever ends first: the same run reads the same twice
-            results[:] = earlier + [found[number] for number in sorted(found)]
+            results[:] = earlier + [one for number in sorted(found) for one in found[number]]
 
         async with asyncio.TaskGroup() as group:
             for branch, given in branches:
@@ -233,6 +230,16 @@ class Executor:
                 raise
             self.spent[step.name] = str(error)
         return None
+
+
+def _values_of(step: FlatStep, value: object | None) -> list[object]:
+    """What one use of the body gave, as a list: nothing where it gave none."""
+    if value is None:
+        return []
+    if isinstance(step.body, Module) and step.body.many:
+        assert isinstance(value, list)
+        return value
+    return [value]
 
 
 def first_leaf(errors: BaseExceptionGroup[BaseException]) -> BaseException:

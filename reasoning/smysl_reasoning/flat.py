@@ -81,8 +81,15 @@ class Flat(NamedTuple):
 
 def flatten(program: Program, settings: Mapping[str, Setting]) -> Flat:
     """The program with these options. Raises `BadRequest` for one that grows beyond the limits."""
-    writer = _Writer(program.name)
-    writer.write(program, settings, "", {name: name for name in program.inputs}, (), _Wishes(), 0)
+    return _flat(program, settings, _Wishes(), 0, _Whole(program.name))
+
+
+def _flat(
+    program: Program, settings: Mapping[str, Setting], wishes: _Wishes, depth: int, whole: _Whole
+) -> Flat:
+    writer = _Writer(whole)
+    names = {name: name for name in program.inputs}
+    writer.write(program, settings, "", names, (), wishes, depth)
     return Flat(
         program.name,
         tuple(writer.steps),
@@ -92,6 +99,14 @@ def flatten(program: Program, settings: Mapping[str, Setting]) -> Flat:
     )
 
 
+class _Whole:
+    """What is written out, with the programs that run for each item of a list."""
+
+    def __init__(self, program: str) -> None:
+        self.program = program
+        self.steps = 0
+
+
 class _Wishes(NamedTuple):
     """What an outer step asks of all the steps in it."""
 
@@ -99,11 +114,13 @@ class _Wishes(NamedTuple):
     adapter: str | None = None
     sampling: SamplingText | None = None
     scope: Scope | None = None
+    within: str = ""
+    """The name, with a dot, of the step that runs this program for each item."""
 
 
 class _Writer:
-    def __init__(self, program: str) -> None:
-        self._program = program
+    def __init__(self, whole: _Whole) -> None:
+        self._whole = whole
         self.steps: list[FlatStep] = []
         self.aliases: dict[str, tuple[str, ...]] = {}
 
@@ -120,17 +137,12 @@ class _Writer:
         """Append a program's steps. `names`: what its inputs are called outside."""
         if depth > DEPTH_LIMIT:
             raise BadRequest(
-                f"program {self._program!r} nests programs {depth} deep; the limit is {DEPTH_LIMIT}"
+                f"program {self._whole.program!r} nests programs {depth} deep; the limit is {DEPTH_LIMIT}"
             )
         known = dict(names)
         for step in program.steps:
             known[step.name] = prefix + step.name
             self.step(step, settings, prefix, known, when, wishes, depth)
-            if len(self.steps) > STEPS_LIMIT:
-                raise BadRequest(
-                    f"program {self._program!r} has more than {STEPS_LIMIT} steps once its loops and programs are "
-                    "written out; lower `repeat` or an option that it names"
-                )
 
     def step(
         self,
@@ -157,7 +169,8 @@ class _Writer:
             step.model or wishes.model,
             step.adapter or wishes.adapter,
             step.sampling or wishes.sampling,
-            Scope(name, step.budget, wishes.scope) if step.budget else wishes.scope,
+            self.scope(name, step, wishes),
+            wishes.within,
         )
         body = step.body
         whens = when + condition
@@ -170,10 +183,18 @@ class _Writer:
             else:
                 self.loop(step, body, inner, name, inputs, whens, here, options, names, depth)
             return
+        self._whole.steps += 1
+        if self._whole.steps > STEPS_LIMIT:
+            raise BadRequest(
+                f"program {self._whole.program!r} has more than {STEPS_LIMIT} steps once its loops and programs are "
+                "written out; lower `repeat` or an option that it names"
+            )
         self.steps.append(
             FlatStep(
                 name=name,
-                body=body if isinstance(body, Module) else flatten(body, body.settled(given)),
+                body=body
+                if isinstance(body, Module)
+                else self.part(body, given, here, name, depth),
                 inputs=inputs,
                 settings=_settled(body, given) if isinstance(body, Module) else {},
                 branches=branches,
@@ -189,6 +210,24 @@ class _Writer:
                 source=step.name,
             )
         )
+
+    def part(
+        self,
+        body: Program,
+        given: Mapping[str, Setting],
+        here: _Wishes,
+        name: str,
+        depth: int,
+    ) -> Flat:
+        """A program that runs for each item of a list: a budget in it is one for all items."""
+        within = here._replace(within=f"{here.within}{name}.")
+        return _flat(body, body.settled(given), within, depth + 1, self._whole)
+
+    def scope(self, name: str, step: Step, wishes: _Wishes) -> Scope | None:
+        """The budget that a step spends."""
+        if step.budget is None:
+            return wishes.scope
+        return Scope(wishes.within + name, step.budget, wishes.scope)
 
     def loop(
         self,

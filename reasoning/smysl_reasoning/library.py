@@ -3,6 +3,7 @@
 Knows files and names; nothing of runs.
 """
 
+import copy
 import difflib
 from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
@@ -39,12 +40,20 @@ class _File(NamedTuple):
     """What errors call it."""
 
 
+class _Stamp(NamedTuple):
+    """A file as far as its folder tells."""
+
+    path: Path
+    changed_ns: int
+    size: int
+
+
 class Library:
     """Programs by name, parsed when they are first asked for. A later folder's program replaces an earlier one's of
-    the same name."""
+    the same name; what changes in a folder counts from the next time that a program is asked for."""
 
     def __init__(self, modules: Mapping[str, Module], folders: Sequence[Path] = ()) -> None:
-        self._modules = modules
+        self.modules = modules
         self._files: dict[str, _File] = {}
         self._programs: dict[str, Program] = {}
         self._broken: dict[str, ProgramError] = {}
@@ -54,15 +63,52 @@ class Library:
             text = file.read_text(encoding="utf-8")
             self._files[file.name.removesuffix(".toml")] = _File(text, BUILT_IN, file.name)
         for point in entry_points(group=PLUGINS):
-            for file in _tomls(files(point.value)):
+            try:
+                found = _tomls(files(point.value))
+            except Exception as error:  # a plug-in's own code
+                what = ProgramError(f"plug-in {point.value}: cannot be loaded: {error}")
+                self._broken[f"plug-in {point.name}"] = what
+                continue
+            for file in found:
                 self._add(file, f"{point.value}/{file.name}")
-        for path in [path for folder in folders for path in sorted(folder.glob("*.toml"))]:
+        self._folders = tuple(folders)
+        self._fixed = dict(self._files), dict(self._broken)
+        """What lies in no folder."""
+        self._seen: tuple[_Stamp, ...] = ()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the folders again where a file has come, gone or changed."""
+        if self._parsing or (seen := _stamps(self._folders)) == self._seen:
+            return
+        self._seen = seen
+        self._files, self._broken = dict(self._fixed[0]), dict(self._fixed[1])
+        self._programs.clear()
+        for path in [stamp.path for stamp in seen]:
             self._add(path, str(path))
+
+    def having(self, given: Mapping[str, tuple[str, str]]) -> "Library":
+        """This library with other files in it, as they would be used. `given`: name -> text, and what errors are to
+        call the file."""
+        self.refresh()
+        other = copy.copy(self)
+        other._folders = other._seen = ()
+        other._files = self._files | {
+            name: _File(text, at, at) for name, (text, at) in given.items()
+        }
+        other._broken = {name: error for name, error in self._broken.items() if name not in given}
+        other._programs, other._parsing = {}, []
+        return other
+
+    def problems(self) -> list[ProgramError]:
+        """What is wrong with files that hold no sound program."""
+        self.list()
+        return [self._broken[name] for name in sorted(self._broken)]
 
     def get(self, name: str) -> Program:
         """A program that can be asked for. Raises `BadRequest` for an unknown name (with near ones) or a program
         that is a part of others only, and `ProgramError` for a broken file."""
-        program = self._find(name)
+        program = self.part(name)
         if not program.runnable:
             takes = ", ".join(f"{port} ({type})" for port, type in program.inputs.items())
             raise BadRequest(
@@ -73,16 +119,19 @@ class Library:
 
     def part(self, name: str) -> Program:
         """A program, runnable or a part of others. Raises what `get` raises otherwise."""
+        self.refresh()
         return self._find(name)
 
     def text(self, name: str) -> str:
         """A program's own words. Raises `BadRequest`."""
+        self.refresh()
         if name not in self._files:
             raise self._unknown(name)
         return self._files[name].text
 
     def list(self) -> list[ProgramInfo]:
         """Every program that can be asked for, by name."""
+        self.refresh()
         sound = [self._sound(name) for name in sorted(self._files)]
         return [
             ProgramInfo(name=program.name, summary=program.summary, source=program.source)
@@ -112,7 +161,7 @@ class Library:
             raise ProgramError(f"a program that contains itself: {circle}")
         self._parsing.append(name)
         try:
-            program = parse(file.text, file.at, self._modules, self._find)
+            program = parse(file.text, file.at, self.modules, self._find)
             if program.name != name:
                 raise ProgramError(
                     f"{file.at}: the program is named {program.name!r}; name the file so"
@@ -150,3 +199,16 @@ class Library:
 def _tomls(folder: Traversable) -> list[Traversable]:
     found = [file for file in folder.iterdir() if file.name.endswith(".toml")]
     return sorted(found, key=lambda file: file.name)
+
+
+def _stamps(folders: Sequence[Path]) -> tuple[_Stamp, ...]:
+    """The program files of folders, in the order in which they are read."""
+    stamps = []
+    for path in [path for folder in folders for path in sorted(folder.glob("*.toml"))]:
+        try:
+            found = path.stat()
+        except OSError:
+            stamps.append(_Stamp(path, 0, 0))  # reading it will say what is wrong
+        else:
+            stamps.append(_Stamp(path, found.st_mtime_ns, found.st_size))
+    return tuple(stamps)

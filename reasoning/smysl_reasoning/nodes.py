@@ -52,10 +52,13 @@ class CheckData(msgspec.Struct, frozen=True, tag="check"):
     passed: bool | None = None
 
 
-class ChoiceData(msgspec.Struct, frozen=True, tag="choice"):
+# without defaults: a choice without scores reads, and hashes, as it did before there were any
+class ChoiceData(msgspec.Struct, frozen=True, tag="choice", omit_defaults=True):
     """Votes by normalised answer, most first."""
 
     votes: tuple[tuple[str, int], ...]
+    scores: tuple[tuple[str, float], ...] = ()
+    """(answer, the best probability that a checker gave a derivation of it), the chosen one first."""
 
 
 class CandidateData(msgspec.Struct, frozen=True, tag="candidate"):
@@ -76,7 +79,100 @@ class AnswerData(msgspec.Struct, frozen=True, tag="answer"):
     slot: int | None = None
 
 
-Data = PlanData | StepData | ComputedData | CandidateData | CheckData | ChoiceData | AnswerData
+class ReplyData(msgspec.Struct, frozen=True, tag="reply"):
+    """What a chat model said, whatever sort of node it made."""
+
+    value: str | None = None
+    """The answer in normal form, where it says one."""
+    thinking: str = ""
+    """What the model thought before it spoke: shown to people, part of no answer."""
+    gap: str = "\n"
+    """The line break that followed, as the model wrote it; nothing where it ended there."""
+
+
+class CritiqueData(msgspec.Struct, frozen=True, tag="critique"):
+    """What a checker made of a derivation, thought by thought."""
+
+    passed: bool
+    step: int | None
+    """The first doubtful thought, from 0; None when there is none, or when the doubt is of the whole. The number of
+    thoughts where all are sound and an answer is missing."""
+    probabilities: tuple[float, ...] = ()
+    """That it is right up to each thought; the last one is of the whole."""
+
+
+class Expansion(msgspec.Struct, frozen=True, array_like=True):
+    """One thought that may follow a state of a search, the state after it scored."""
+
+    state: int
+    """Which of the states it follows, from 0, in the order of the node's inputs."""
+    kind: ThoughtKind
+    text: str
+    """Over slots."""
+    score: float
+    """The checker's probability that all is right up to here."""
+    times: int = 1
+    """How many of the samples said so."""
+
+
+class SearchData(msgspec.Struct, frozen=True, tag="search"):
+    """One level of a search over thoughts: whatever was thought of, kept or not."""
+
+    expansions: tuple[Expansion, ...]
+
+
+class RouteData(msgspec.Struct, frozen=True, tag="route"):
+    """Which of a program's ways a question takes."""
+
+    way: str
+    ways: tuple[str, ...]
+    """All there are."""
+
+
+class MemoryData(msgspec.Struct, frozen=True, tag="memory"):
+    """A question and its verified answer, to be recalled in other sessions."""
+
+    question: str
+    answer: str
+
+
+class Recalled(msgspec.Struct, frozen=True):
+    """A memory and where it comes from."""
+
+    session: str
+    node: str
+    text: str
+
+
+class RecalledData(msgspec.Struct, frozen=True, tag="recalled"):
+    """What was found in memory, best first."""
+
+    found: tuple[Recalled, ...]
+
+
+class AskData(msgspec.Struct, frozen=True, tag="ask"):
+    """A question back to the person, and what they answered."""
+
+    question: str
+    answer: str
+
+
+Data = (
+    PlanData
+    | StepData
+    | ComputedData
+    | CandidateData
+    | CheckData
+    | ChoiceData
+    | AnswerData
+    | ReplyData
+    | CritiqueData
+    | SearchData
+    | RouteData
+    | MemoryData
+    | RecalledData
+    | AskData
+)
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +215,12 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     """Absent for what a person wrote."""
     status: Status = "pending"
     stats: Stats = Stats()
+
+
+def opens(node: Node) -> bool:
+    """Whether it is a question of a person, that runs belong to; a program's question back to them is none."""
+    asked_back = node.recipe is not None or isinstance(node.data, AskData)
+    return node.kind == "question" and not asked_back
 
 
 def value_hash(kind: Kind, text: str, data: Data | None) -> str:

@@ -6,7 +6,15 @@ Knows text and quantities; never nodes, tokens or models.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from smysl_reasoning.dialects.native import SLOTS, Question, asking_first, read, sentences
+from smysl_reasoning.dialects.base import Dialect
+from smysl_reasoning.dialects.native import (
+    SLOTS,
+    NativeDialect,
+    Question,
+    asking_first,
+    read,
+    sentences,
+)
 from smysl_reasoning.errors import BadRequest
 from smysl_reasoning.quantities import find
 
@@ -18,6 +26,14 @@ class Told(NamedTuple):
     order: tuple[int, ...]
     """The slot of each of its quantities: those of the question itself count from 0 up, those of the notes from
     the last slot down, so that a note renumbers nothing."""
+
+
+def told(dialect: Dialect, question: Question, notes: Sequence[str]) -> Question:
+    """The question with notes in it, as a model of the dialect reads it. Raises what `tell` raises."""
+    if dialect.name == NativeDialect.name:
+        return tell(question, notes).question
+    lines = [f"Note: {' '.join(note.split())}" for note in notes]
+    return question._replace(text="\n\n".join([question.text, *lines]))
 
 
 def tell(question: Question, notes: Sequence[str]) -> Told:

@@ -4,9 +4,7 @@ reasoning; a negative number of apples does.
 Knows plans and exact values; nothing of models or nodes.
 """
 
-from smysl_reasoning.derivation import Derivation
-
-STORY = "story"
+from smysl_reasoning.derivation import STORY, Derivation
 
 
 def doubt(derivation: Derivation) -> str | None:

@@ -33,6 +33,8 @@ QUESTION = "question"
 RESULT = "outcome"
 """Type of the step that ends such a program."""
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+BEFORE = "before"
+"""The port of a sequential `foreach` that takes the results before."""
 REPEAT_LIMIT = 64
 """Most turns of a loop."""
 BRANCHES_LIMIT = 256
@@ -133,13 +135,17 @@ def parse(
 ) -> Program:
     """A checked program from TOML. `find` gives the programs that its steps name. Raises `ProgramError`
     naming `source`, line, step and what is wrong."""
+    return checked(read(text, source), source, modules, find, Lines(text))
+
+
+def read(text: str, source: str) -> ProgramText:
+    """The plain form of a program. Raises `ProgramError` for what is not of the grammar."""
     try:
-        written = msgspec.convert(tomllib.loads(text), ProgramText)
+        return msgspec.convert(tomllib.loads(text), ProgramText)
     except tomllib.TOMLDecodeError as error:
         raise ProgramError(f"{source}: {error}") from None
     except msgspec.ValidationError as error:
         raise ProgramError(_located(str(error), source, Lines(text))) from None
-    return checked(written, source, modules, find, Lines(text))
 
 
 def checked(
@@ -245,6 +251,11 @@ class _Checker:
         inputs = self.inputs(body, step)
         self.settings(body, step)
         self.count("branches", step.branches, BRANCHES_LIMIT)
+        several = step.branches is not None or step.foreach is not None
+        if several and body.output.endswith("*"):
+            raise self.wrong(
+                f"branches and foreach are for what gives one thing; program {body.name!r} gives a {body.output}"
+            )
         when = self.condition("when", step.when)
         checked = Step(
             name=step.name,
@@ -270,7 +281,10 @@ class _Checker:
         self.types[step.name] = checked.output
         until = self.condition("until", step.until)
         self.used.discard(step.name)
-        if when is not None or self.starved(body, inputs):
+        # a loop that is passed over gives what it was to carry
+        passed_over = when is not None and step.repeat is None
+        needed = [*inputs.items(), *([(checked.port, (step.foreach,))] if step.foreach else [])]
+        if passed_over or self.starved(body, dict(needed)):
             self.maybe.add(step.name)
         return checked._replace(until=until)
 
@@ -298,9 +312,9 @@ class _Checker:
             if name not in known:
                 raise self.wrong(f"{what} has no input {name!r}; it has: {', '.join(known)}")
             inputs[name] = (given,) if isinstance(given, str) else tuple(given)
-        item = self.port(body, step) if step.foreach is not None else None
+        fed = {self.port(body, step), *([BEFORE] if step.sequential else [])}
         for name, port in known.items():
-            if not inputs.get(name) and not port.optional and name != item:
+            if not inputs.get(name) and not port.optional and name not in fed:
                 raise self.wrong(f"input {name!r} ({port.type}) of {what} is missing")
             for reference in inputs.get(name, ()):
                 found = self.type_of(reference, f"input {name!r}")
@@ -311,6 +325,8 @@ class _Checker:
                 listed = found.endswith("*") or len(inputs[name]) > 1
                 if listed and not port.many and not port.type.endswith("*"):
                     raise self.wrong(f"input {name!r} takes one {port.type}, not several")
+                if len(inputs[name]) > 1 and not port.many:
+                    raise self.wrong(f"input {name!r} of {what} takes one list, not several names")
         return inputs
 
     def type_of(self, reference: str, what: str) -> str:
@@ -345,9 +361,13 @@ class _Checker:
             raise self.wrong(
                 f"input {name!r} takes the items of {step.foreach!r}; give it nothing else"
             )
-        if step.sequential and ("before" not in known or known["before"].type != body.output):
+        before = known.get(BEFORE)
+        takes = before is not None and (before.many or before.type.endswith("*"))
+        if step.sequential and not (
+            takes and before is not None and before.type.removesuffix("*") == body.output
+        ):
             raise self.wrong(
-                f"sequential needs an input `before` that takes a {body.output}; {body.name!r} has none"
+                f"sequential needs an input `{BEFORE}` that takes several of {body.output}; {body.name!r} has none"
             )
         return name
 
@@ -439,7 +459,8 @@ class _Checker:
                 self.reference(reference)
                 option = self.options[reference[1:]]
                 low, high = option.minimum, option.maximum
-                if not isinstance(option.default, int) or low is None or high is None or low < 0:
+                whole = isinstance(option.default, int) and not isinstance(option.default, bool)
+                if not whole or low is None or high is None or low < 0:
                     raise self.wrong(
                         f"{what} names {reference}, which must be a whole number with "
                         "minimum 0 or more and a maximum"

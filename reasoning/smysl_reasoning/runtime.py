@@ -11,27 +11,38 @@ from typing import NamedTuple
 import msgspec
 
 from smysl_engines.base import Engine
+from smysl_reasoning.analysis import analysed
 from smysl_reasoning.calls import Budget, Calls
 from smysl_reasoning.changes import Changed, Preview, ReplayReport
+from smysl_reasoning.compiler import Stopwatch, compile_flat, compile_plan
 from smysl_reasoning.dialects.base import Dialect
 from smysl_reasoning.dialects.native import TooManyQuantities
 from smysl_reasoning.editor import Editor, changed
 from smysl_reasoning.errors import BadRequest, Inconsistent, ReasoningError, RuntimeClosed
 from smysl_reasoning.events import Event, NodeFinished
 from smysl_reasoning.executor import Executor
-from smysl_reasoning.flat import flatten
+from smysl_reasoning.flat import Flat
+from smysl_reasoning.grammar import Lines
 from smysl_reasoning.graph import Graph
 from smysl_reasoning.history import MAIN, Again, Branch, OpKind
 from smysl_reasoning.ids import IdMaker
 from smysl_reasoning.library import Library, ProgramInfo
 from smysl_reasoning.modules.base import Asked, Setting
 from smysl_reasoning.modules.registry import MODULES
-from smysl_reasoning.nodes import Edge, Node
-from smysl_reasoning.notes import tell
+from smysl_reasoning.nodes import Edge, Node, opens
+from smysl_reasoning.notes import told
+from smysl_reasoning.plan import Plan
 from smysl_reasoning.preview import estimate
-from smysl_reasoning.program import QUESTION, Program
+from smysl_reasoning.program import QUESTION, Program, checked, read
 from smysl_reasoning.replay import compared, merged
-from smysl_reasoning.requests import SEED_LIMIT, DeriveRequest, Edit, RunRequest, check_request
+from smysl_reasoning.requests import (
+    SEED_LIMIT,
+    DeriveRequest,
+    Edit,
+    RunRequest,
+    check_request,
+    check_text,
+)
 from smysl_reasoning.run import Run
 from smysl_reasoning.standing import Standing
 from smysl_reasoning.store import RunRecord, Store, View
@@ -40,6 +51,8 @@ from smysl_reasoning.walk import Walk, ended
 from smysl_reasoning.workbench import LINE_TOKENS, Desk, Purpose
 
 TITLE_LENGTH = 80
+COMPILATIONS = 64
+"""Compiled programs that are kept."""
 
 
 class _Walkable(NamedTuple):
@@ -47,7 +60,7 @@ class _Walkable(NamedTuple):
 
     request: RunRequest
     program: Program
-    settings: dict[str, Setting]
+    flat: Flat
     asked: Asked
 
 
@@ -79,6 +92,10 @@ class Runtime:
         self._library = library or Library(MODULES)
         self._new_id = IdMaker()
         self._editor = Editor(store, dialect, self._new_id)
+        self._compilations: dict[
+            tuple[str, tuple[tuple[str, Setting], ...]], tuple[Program, Flat]
+        ] = {}
+        """By program and options, the last used last; void once the program is another."""
         self._walks: dict[str, Walk] = {}
         """Runs that go on, by id."""
         self._changing = asyncio.Lock()
@@ -98,11 +115,11 @@ class Runtime:
         self._require_open()
         check_request(request)
         program = self._library.get(request.program)
-        settings = program.settled(request.options)
+        flat = self._compiled(program, request.options)
         text = f"{request.context.strip()}\n{request.question.strip()}".strip()
         self._check_fits(text)
         async with self._changing:
-            return await self._started(request, program, settings)
+            return await self._started(request, program, flat)
 
     async def derive(self, request: DeriveRequest) -> Run:
         """Derive anew what is stale in a branch: its program is walked again, and whatever nothing
@@ -110,6 +127,61 @@ class Runtime:
         self._require_open()
         async with self._changing:
             return await self._derived(request)
+
+    async def explain(self, request: RunRequest, analyze: bool = False) -> Plan:
+        """How a program would answer a question: its calls, waves and costs. With `analyze` it is run, in a
+        session of its own, making everything anew, and what it came to stands beside each estimate. Raises what
+        `start` raises, and `BadRequest` when the run did not end well."""
+        self._require_open()
+        check_request(request)
+        program, watch = self._timed(request.program)
+        text = f"{request.context.strip()}\n{request.question.strip()}".strip()
+        self._check_fits(text)
+        plan = compile_plan(
+            program,
+            program.settled(request.options),
+            self._dialect.read(text),
+            self._dialect,
+            self._engine.info,
+            self._store.module_costs(self._engine.info.fingerprint),
+            watch,
+        )
+        if not analyze:
+            return plan
+        run = await self.start(msgspec.structs.replace(request, session=None, fresh=True))
+        meters = self._walks[run.id].desk.meters
+        try:
+            finished = await run.result()
+        except asyncio.CancelledError:
+            # whoever wanted to know has left
+            run.cancel()
+            raise
+        if finished.outcome != "done":
+            raise BadRequest(f"the run to be analysed was {finished.outcome}: {finished.message}")
+        return analysed(plan, meters, finished)
+
+    def _timed(self, name: str) -> tuple[Program, Stopwatch]:
+        """A program parsed and typed anew, with the time that took."""
+        source = self._library.get(name).name
+        text, watch = self._library.text(name), Stopwatch()
+        written = read(text, source)
+        watch.done("parse", f"{len(written.step)} steps")
+        program = checked(written, source, self._library.modules, self._library.part, Lines(text))
+        options = ", ".join(program.options) or "none"
+        watch.done("type", f"gives an {program.output}; options: {options}")
+        return program, watch
+
+    def _compiled(self, program: Program, options: dict[str, object]) -> Flat:
+        """Raises `BadRequest` for options that it does not have, and for what this model cannot run."""
+        settings = program.settled(options)
+        key = program.name, tuple(settings.items())
+        kept = self._compilations.pop(key, None)
+        if kept is None or kept[0] is not program:
+            kept = program, compile_flat(program, settings, self._dialect, self._engine.info)
+        self._compilations[key] = kept
+        if len(self._compilations) > COMPILATIONS:
+            del self._compilations[next(iter(self._compilations))]
+        return kept[1]
 
     def programs(self) -> list[ProgramInfo]:
         """Every program that can be asked for."""
@@ -126,7 +198,7 @@ class Runtime:
                 view = self._store.view(record.session, record.branch)
                 request = msgspec.json.decode(record.request, type=RunRequest)
                 program = self._library.get(record.program)
-                settings = program.settled(request.options)
+                flat = self._compiled(program, request.options)
                 if record.question not in view.graph:
                     raise Inconsistent(f"its branch does not show question {record.question}")
                 asked = self._asked(view.graph.node(record.question), view.graph)
@@ -136,7 +208,7 @@ class Runtime:
                     self._store.end_run(record.id, ended(record.session, "failed", message))
                 )
                 continue
-            walkable = _Walkable(request, program, settings, asked)
+            walkable = _Walkable(request, program, flat, asked)
             nodes = [one for one in (asked.context, asked.node) if one]
             runs.append(self._begin(record, walkable, view.graph, nodes))
             if record.paused:
@@ -177,6 +249,22 @@ class Runtime:
         for walk in walks:
             walk.finish()
         return [walk.run.id for walk in walks]
+
+    async def answer(self, node: str, text: str) -> str:
+        """Tell a run that waits at a question of its own (module `ask`) what the person answers. `node`: the id of
+        that question, or the beginning of it. Returns the run. Raises `BadRequest` when nobody waits there."""
+        written = check_text(text, "the answer")
+        prefix = node.strip().lower()
+        waits = {id: walk for walk in self._walks.values() for id in walk.desk.waiting}
+        found = [id for id in waits if prefix and id.startswith(prefix)]
+        if len(found) != 1:
+            there = ", ".join(id[:12] for id in waits) or "none"
+            raise BadRequest(
+                f"no run waits for an answer to {node[:40]!r}; questions that wait: {there}"
+            )
+        walk = waits[found[0]]
+        walk.desk.waiting.pop(found[0]).set_result(written)
+        return walk.run.id
 
     # ------------------------------------------------------------ operations on a branch
 
@@ -287,7 +375,7 @@ class Runtime:
         node. Writes nothing. Raises `BadRequest`, `EngineError`."""
         view = self._view(session, branch)
         reports = []
-        for root in [id for id in view.graph if view.graph.node(id).kind == "question"]:
+        for root in [id for id in view.graph if opens(view.graph.node(id))]:
             last = self._store.latest_run(view.session, view.branch.name, root)
             if last is None:
                 continue
@@ -326,9 +414,7 @@ class Runtime:
 
     # ------------------------------------------------------------ parts
 
-    async def _started(
-        self, request: RunRequest, program: Program, settings: dict[str, Setting]
-    ) -> Run:
+    async def _started(self, request: RunRequest, program: Program, flat: Flat) -> Run:
         title, branch = None, MAIN
         if request.session is None:
             title = " ".join(request.question.split())[:TITLE_LENGTH]
@@ -340,7 +426,7 @@ class Runtime:
         context, node = self._ask(request, session)
         nodes = [one for one in (context, node) if one]
         asked = self._asked(node, Graph(()), context)
-        walkable = _Walkable(request, program, settings, asked)
+        walkable = _Walkable(request, program, flat, asked)
         record = self._record(session, branch, node.id, walkable)
         await self._begun(record, nodes, title)
         return self._begin(record, walkable, Graph(()), nodes)
@@ -389,7 +475,7 @@ class Runtime:
             run=run,
             branch=record.branch,
             desk=self._desk(run, graph, walkable, "write"),
-            program=flatten(walkable.program, walkable.settings),
+            program=walkable.flat,
             asked=walkable.asked,
             budget_seconds=walkable.request.budget_seconds,
             on_end=self._forget,
@@ -421,6 +507,7 @@ class Runtime:
             announce=run.announce if purpose == "write" else _unheard,
             new_id=self._new_id,
             purpose=purpose,
+            fresh=asked.fresh,
         )
 
     async def _tried(
@@ -428,8 +515,7 @@ class Runtime:
     ) -> _Tried:
         """Walk a program without writing anything."""
         desk = self._desk(Run("", session, walkable.program.name), graph, walkable, purpose)
-        flat = flatten(walkable.program, walkable.settings)
-        executor = Executor(flat, {QUESTION: [walkable.asked]}, desk.bench)
+        executor = Executor(walkable.flat, {QUESTION: [walkable.asked]}, desk.bench)
         try:
             whole = await executor.run() is not None
         finally:
@@ -443,7 +529,7 @@ class Runtime:
         options = before.options if request.options is None else request.options
         if request.program not in (None, last.program) and request.options is None:
             options = {}
-        settings = program.settled(options)
+        flat = self._compiled(program, options)
         asked = self._asked(graph.node(last.question), graph)
         self._check_fits(asked.told.text)
         again = msgspec.structs.replace(
@@ -457,7 +543,7 @@ class Runtime:
             budget_seconds=request.budget_seconds,
         )
         check_request(again)
-        return _Walkable(again, program, settings, asked)
+        return _Walkable(again, program, flat, asked)
 
     def _record(
         self,
@@ -487,7 +573,7 @@ class Runtime:
             found = self._editor.find(node, branch)
             return found.view, self._root_of(found.graph, found.node.id)
         view = self._view(session, branch)
-        questions = [id for id in view.graph if view.graph.node(id).kind == "question"]
+        questions = [id for id in view.graph if opens(view.graph.node(id))]
         if not questions:
             raise BadRequest(f"branch {view.branch.name!r} holds no question; ask one")
         return view, questions[-1]
@@ -497,12 +583,12 @@ class Runtime:
         placed = graph.placed(node)
         if placed.root is not None:
             return placed.root
-        if placed.node.kind == "question":
+        if opens(placed.node):
             return node
         at = [edge.node for edge in graph.inputs(node)]  # a note does not rest on what it is put at
         near = [*at, *graph.ancestors(node), *graph.dependents([node])]
         for id in near:
-            if graph.node(id).kind == "question":
+            if opens(graph.node(id)):
                 return id
             root = graph.placed(id).root
             if root is not None:
@@ -579,7 +665,15 @@ class Runtime:
         question = self._dialect.read(f"{context.text}\n{node.text}" if context else node.text)
         about = [one.id for one in (context, node) if one and one.id in graph]
         notes = tuple(placed.node.text for id in about for placed in graph.notes(id))
-        return Asked(node, question, context, notes, tell(question, notes).question)
+        return Asked(node, question, context, notes, told(self._dialect, question, notes))
+
+    @property
+    def library(self) -> Library:
+        return self._library
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._dialect
 
     @property
     def engine(self) -> Engine:

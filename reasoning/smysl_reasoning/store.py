@@ -17,7 +17,7 @@ import msgspec
 
 from smysl_reasoning import branches, costs, laws, rescue, search, sessions, views
 from smysl_reasoning.connection import BACKUP, Claim, Reader, connect, explained
-from smysl_reasoning.costs import Cost
+from smysl_reasoning.costs import Cost, StepCost
 from smysl_reasoning.errors import AmbiguousId, StoreError, UnknownId
 from smysl_reasoning.events import RunFinished
 from smysl_reasoning.graph import Graph
@@ -216,16 +216,22 @@ class Store:
         return self._say_soon(run, [Change(id, None) for id in ids])
 
     def end_run(
-        self, run: str, finished: RunFinished, nodes: Sequence[Node | Written] = ()
+        self,
+        run: str,
+        finished: RunFinished,
+        nodes: Sequence[Node | Written] = (),
+        steps: Sequence[StepCost] = (),
     ) -> "Future[None]":
-        """Queue the end of a run together with its last `nodes`. A run ends once; later ends change
-        nothing."""
+        """Queue the end of a run together with its last `nodes` and what its `steps` have cost. A run ends
+        once; later ends change nothing."""
         written = [node if isinstance(node, Written) else Written(node) for node in nodes]
         _assert_final(written)
 
         def write(db: sqlite3.Connection) -> None:
             self._put(db, written, run)
             sessions.end_run(db, run, finished)
+            for step in steps:
+                costs.add_step(db, step)
 
         return self.write(write)
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 from smysl_engines.base import EngineError
 from smysl_reasoning.calls import BudgetSpent, Calls
+from smysl_reasoning.costs import StepCost
 from smysl_reasoning.dialects.native import TooManyQuantities
 from smysl_reasoning.errors import ReasoningError, StoreError
 from smysl_reasoning.events import NodeFinished, RunFinished, Verdict
@@ -167,7 +168,8 @@ class Walk:
             stopped = [draft.stop() for draft in self.desk.cancelled_drafts()]
             if whole and (left := self._left_behind()):
                 store.drop_soon(self.run.id, left)
-            await asyncio.wrap_future(store.end_run(self.run.id, finished))
+            steps = self._step_costs() if whole else []
+            await asyncio.wrap_future(store.end_run(self.run.id, finished, steps=steps))
         except StoreError as error:
             log.error("run %s: its end cannot be written: %s", self.run.id, error)
             stopped = []
@@ -176,6 +178,21 @@ class Walk:
             self.run.announce(NodeFinished(node))
         self.run.announce(finished)
         self._on_end(self.run)
+
+    def _step_costs(self) -> list[StepCost]:
+        """Of the steps that have called the engine."""
+        return [
+            StepCost(
+                self.desk.info.fingerprint,
+                meter.module,
+                len(meter.branches),
+                meter.calls.usage.calls,
+                meter.calls.usage.generated_tokens,
+                1000 * meter.calls.seconds,
+            )
+            for meter in self.desk.meters.values()
+            if meter.calls.usage.calls
+        ]
 
     def _left_behind(self) -> list[str]:
         """Nodes of an earlier walk, of this program or another, that this one did not come to, unless

@@ -25,7 +25,7 @@ from smysl_reasoning.flat import FlatStep, Scope
 from smysl_reasoning.grammar import SamplingText
 from smysl_reasoning.graph import Placed
 from smysl_reasoning.history import Again
-from smysl_reasoning.modules.base import Input
+from smysl_reasoning.modules.base import Input, Module
 from smysl_reasoning.nodes import (
     Data,
     Edge,
@@ -63,6 +63,16 @@ class Announce(Protocol):
     def __call__(self, event: Event) -> None: ...
 
 
+class Meter:
+    """What one step of the program calls, within the budgets that it shares with others."""
+
+    def __init__(self, module: str, calls: Calls) -> None:
+        self.module = module
+        self.calls = calls
+        self.branches: set[int] = set()
+        """Those that have begun."""
+
+
 class Desk:
     """What all modules of one run share."""
 
@@ -83,7 +93,9 @@ class Desk:
         announce: Announce,
         new_id: Callable[[], str],
         purpose: Purpose = "write",
+        fresh: bool = False,
     ) -> None:
+        """`fresh`: nothing that other runs have made is reused."""
         self.run = run
         self.session = session
         self.root = root
@@ -99,27 +111,29 @@ class Desk:
         self.announce = announce
         self.new_id = new_id
         self.purpose = purpose
+        self.fresh = fresh
         self.running: dict[str, Draft] = {}
         """Drafts that watchers have been told of and that have no final node."""
+        self.waiting: dict[str, asyncio.Future[str]] = {}
+        """Node of a question to a person -> what they will have answered."""
         self.unannounced: dict[str, Node] = {}
         """Final nodes whose write is under way."""
         self.made: dict[str, Node] = {}
         """Place -> the node that this walk came to, kept or made."""
-        self.meters: dict[str, Calls] = {}
-        """Step -> its calls."""
+        self.meters: dict[str, Meter] = {}
+        """Step -> what it calls."""
         self._scopes: dict[str, Calls] = {}
         self.reused: list[str] = []
         """Ids of nodes that were made elsewhere by the same recipe and cost nothing."""
 
     def bench(self, step: FlatStep, name: str, branch: int) -> "Workbench":
         """`name`: of the step in the whole program."""
-        return Workbench(self, name, branch, self.meter(step, name), step.sampling, step.adapter)
-
-    def meter(self, step: FlatStep, name: str) -> Calls:
-        """The calls of one step, within the budgets that it shares with others."""
         if name not in self.meters:
-            self.meters[name] = self._scoped(step.scope).part(name)
-        return self.meters[name]
+            assert isinstance(step.body, Module)
+            self.meters[name] = Meter(step.body.label, self._scoped(step.scope).part(name))
+        meter = self.meters[name]
+        meter.branches.add(branch)
+        return Workbench(self, name, branch, meter.calls, step.sampling, step.adapter)
 
     def _scoped(self, scope: Scope | None) -> Calls:
         if scope is None:
@@ -303,6 +317,8 @@ class Draft:
             return None
         if old is not None and self._stands(old):
             return self._kept(old)
+        if self._desk.fresh:
+            return None
         stored = self._desk.store.find_stored(self._key, self._desk.run)
         if stored is None:
             return None

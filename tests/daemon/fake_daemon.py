@@ -1,14 +1,15 @@
 """A real `smysld` (lock, socket, server, signals) over a service that needs no model.
 
 What a question asks for is in its words: "slow", "outside", "doubtful", "broke", "crash", "flood",
-"branches"; anything else is answered with 42. A change makes everything stale that rests on its
-node; a derivation makes it anew with the same text. Run as a program it serves like `smysld` in the
-foreground.
+"branches", "which one" (asks back); anything else is answered with 42. A change makes everything
+stale that rests on its node; a derivation makes it anew with the same text. Run as a program it
+serves like `smysld` in the foreground.
 """
 
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import msgspec
 
@@ -16,13 +17,17 @@ from smysl_daemon.app import run
 from smysl_daemon.config import Config, Dirs
 from smysl_daemon.errors import NothingStale
 from smysl_daemon.protocol import (
+    Answer,
+    Answered,
     Changed,
     ChangeRequest,
+    CheckPrograms,
     Control,
     Delete,
     Derive,
     Diff,
     Edit,
+    Explain,
     Export,
     Fork,
     GetGraphStats,
@@ -37,6 +42,7 @@ from smysl_daemon.protocol import (
     Pin,
     Preview,
     Previewed,
+    ProgramList,
     Redo,
     Rename,
     Replay,
@@ -56,20 +62,31 @@ from smysl_daemon.protocol import (
 from smysl_daemon.service import Differences, ModelView, Reasons, SessionShown
 from smysl_daemon.shapes import (
     BranchView,
+    CheckedView,
     DifferenceView,
     EdgeView,
     EngineView,
     GraphStatsView,
     HitView,
+    ModuleView,
     NodeView,
     OperationView,
+    OptionView,
+    PassView,
+    PlannedStepView,
+    PlanView,
+    PortView,
     ProgramView,
+    ProgramWhole,
     ReasonView,
     ReplayDifferenceView,
     SessionView,
+    SpentView,
     StatsView,
+    StepView,
     UsageView,
     VersionView,
+    WaveView,
 )
 from smysl_reasoning.errors import BadRequest, UnknownId
 
@@ -124,6 +141,19 @@ class FakeRun:
                     return
                 yield NodeFinished(node=self.node("step", f"step {number}"))
                 await asyncio.sleep(SLOW_INTERVAL_S)
+        if "which one" in question:
+            asking = msgspec.structs.replace(self.node("question", ""), status="running")
+            yield NodeStarted(node=asking)
+            yield NodeDelta(node=asking.id, text="Which one do you mean?")
+            self._service.waiting[asking.id] = told = asyncio.get_running_loop().create_future()
+            stopped = asyncio.create_task(self.cancelled.wait())
+            await asyncio.wait({told, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            if not told.done():
+                yield self._end("cancelled", None, "unverified", "cancelled")
+                return
+            said = f"Which one do you mean?\n{told.result()}"
+            yield NodeFinished(node=msgspec.structs.replace(asking, text=said, status="done"))
         if "flood" in question:
             grown = msgspec.structs.replace(self.node("plan", ""), status="running")
             yield NodeStarted(node=grown)
@@ -203,6 +233,86 @@ class FakeDerivation:
         )
 
 
+def whole(name: str, text: str) -> ProgramWhole:
+    return ProgramWhole(
+        name=name,
+        summary="Plan, step, check",
+        source="built-in",
+        follows="a paper",
+        version=1,
+        inputs={"question": "question"},
+        gives="outcome",
+        runnable=True,
+        options={"samples": OptionView(default=4, minimum=0, maximum=32, help="how many")},
+        steps=(StepView(name="plan", module="plan@1", program=None, gives="plan"),),
+        text=text,
+    )
+
+
+def plan() -> PlanView:
+    """Two waves; the second step of the second may be passed over."""
+    first = SpentView(calls=1, prompt_tokens=57, generated_tokens=12, seconds=0.0401)
+    second = SpentView(
+        calls=4, prompt_tokens=1228, shared_tokens=1171, generated_tokens=190, seconds=0.2
+    )
+    steps = (
+        PlannedStepView(
+            name="plan", module="plan@3", wave=1, waits_for=("question",), estimate=first
+        ),
+        PlannedStepView(
+            name="samples",
+            module="candidate@2",
+            wave=2,
+            waits_for=("question", "plan"),
+            branches=4,
+            estimate=second,
+        ),
+        PlannedStepView(
+            name="a-step-with-a-very-long-name-of-its-own.2.inner",
+            module="critique@1",
+            wave=2,
+            waits_for=("samples",),
+            when=("samples.count > 3",),
+            adapter="careful",
+            budget="samples: 200 tokens",
+            estimate=first,
+            certain=False,
+        ),
+    )
+    return PlanView(
+        program="solve",
+        model="fake",
+        dialect="native",
+        question_tokens=23,
+        steps=steps,
+        waves=(
+            WaveView(number=1, steps=("plan",), adapters=("",), estimate=first),
+            WaveView(number=2, steps=("samples",), adapters=("",), estimate=second),
+        ),
+        certain=SpentView(calls=5, prompt_tokens=1285, shared_tokens=1171, generated_tokens=202),
+        most=SpentView(calls=6, prompt_tokens=1342, shared_tokens=1171, generated_tokens=214),
+        passes=(PassView(name="parse", milliseconds=0.41, result="3 steps"),),
+        measured=True,
+    )
+
+
+def analysed(plan: PlanView, end: RunEnded) -> PlanView:
+    """Every certain step cost what was estimated; the others were passed over."""
+    return msgspec.structs.replace(
+        plan,
+        steps=tuple(
+            msgspec.structs.replace(
+                step, ran=step.certain, actual=step.estimate if step.certain else SpentView()
+            )
+            for step in plan.steps
+        ),
+        actual=plan.certain,
+        answer=end.answer,
+        verdict=end.verdict,
+        session=end.session,
+    )
+
+
 class FakeService:
     """Sessions in memory, answers from a script."""
 
@@ -216,6 +326,8 @@ class FakeService:
         self.cancelled = 0
         self.checks = 0
         self._runs: list[FakeRun] = []
+        self.waiting: dict[str, asyncio.Future[str]] = {}
+        """Questions to the person, by node."""
         self.names: dict[str, list[str]] = {}
         """Branches of a session, in order; each shows the same nodes."""
         self.versions: dict[str, list[str]] = {}
@@ -263,6 +375,30 @@ class FakeService:
         if not any(node.stale is True for node in self.nodes[session]):
             raise NothingStale(f"nothing is stale in branch {self.known[session].branch}")
         return FakeDerivation(self, session)
+
+    async def explain(self, request: Explain) -> PlanView:
+        if request.program not in ("solve", "direct", "vote"):
+            raise BadRequest(f"there is no program {request.program!r}; did you mean solve?")
+        if not request.analyze:
+            return plan()
+        handle = await self.start(Run(question=request.question, program=request.program))
+        end = None
+        try:
+            async for event in handle.events():
+                end = event
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            handle.running = False
+            raise
+        assert isinstance(end, RunEnded)
+        return analysed(plan(), end)
+
+    async def answer(self, request: Answer) -> Answered:
+        for id in list(self.waiting):
+            if id.startswith(request.node):
+                self.waiting.pop(id).set_result(request.text)
+                return Answered(session=self._node(id)[0])
+        raise BadRequest(f"no run waits for an answer to {request.node!r}")
 
     async def control(self, request: Control) -> str:
         session = self._session(request.session)
@@ -568,10 +704,45 @@ class FakeService:
                     return NodeShown(session=session, node=node, branch=branch, versions=versions)
         raise UnknownId(f"no session or node has an id that begins with {id!r}")
 
-    async def programs(self) -> tuple[ProgramView, ...]:
+    async def programs(self) -> ProgramList:
+        return ProgramList(
+            programs=(
+                ProgramView(name="direct", summary="Answer at once", source="built-in"),
+                ProgramView(name="solve", summary="Plan, step, check", source="built-in"),
+            ),
+            problems=("/home/eve/mine.toml:3: step 'a': there is no module 'b'",),
+        )
+
+    async def program(self, name: str) -> ProgramWhole:
+        if name not in ("solve", "direct"):
+            raise BadRequest(f"there is no program {name!r}; did you mean solve?")
+        return whole(name, 'name = "solve"\n')
+
+    async def check_programs(self, request: CheckPrograms) -> tuple[CheckedView, ...]:
+        return tuple(
+            CheckedView(file=one.file, program=None, problem=f"{one.file}:2: a mistake")
+            if "mistake" in one.text
+            else CheckedView(file=one.file, program=whole(one.name, one.text))
+            for one in request.files
+        )
+
+    async def program_schema(self) -> dict[str, Any]:
+        return {"title": "smysl program", "type": "object"}
+
+    async def modules(self) -> tuple[ModuleView, ...]:
         return (
-            ProgramView(name="direct", summary="Answer at once", source="built-in"),
-            ProgramView(name="solve", summary="Plan, step, check", source="built-in"),
+            ModuleView(
+                name="vote",
+                version=2,
+                summary="the majority's answer",
+                inputs={
+                    "main": PortView(type="derivation", many=False, optional=True),
+                    "others": PortView(type="derivation", many=True, optional=False),
+                },
+                gives="choice",
+                options={"share": OptionView(default=0.5, minimum=0, maximum=1, help="of all")},
+                dialects=("chat", "native"),
+            ),
         )
 
     async def engines(self, *, verify: bool) -> tuple[EngineView, ...]:

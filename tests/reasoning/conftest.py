@@ -22,6 +22,7 @@ from smysl_reasoning.dialects.native import (
     question_first,
     read,
 )
+from smysl_reasoning.library import Library
 from smysl_reasoning.nodes import PlanData
 from smysl_reasoning.runtime import Runtime
 from smysl_reasoning.store import Store
@@ -48,6 +49,24 @@ def tokenizer() -> Tokenizer:
         [AddedToken(token, normalized=False, special=True) for token in SPECIALS]
     )
     return tokenizer
+
+
+@pytest.fixture(scope="session")
+def chat_tokenizer() -> Callable[..., Tokenizer]:
+    """Makes the smallest tokenizer of a chat model: one token a byte, then control tokens:
+    `chat_tokenizer("<|im_start|>", ...)`."""
+
+    def make(*controls: str) -> Tokenizer:
+        alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+        tokenizer = Tokenizer(models.BPE({token: i for i, token in enumerate(alphabet)}, []))
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        tokenizer.add_special_tokens(
+            [AddedToken(token, normalized=False, special=True) for token in controls]
+        )
+        return tokenizer
+
+    return make
 
 
 @pytest.fixture(scope="session")
@@ -140,15 +159,16 @@ def speaking(dialect: NativeDialect) -> Callable[..., ScriptedEngine]:
 
 
 @pytest.fixture
-async def running(
-    dialect: NativeDialect, store: Store
-) -> AsyncIterator[Callable[[ScriptedEngine], Runtime]]:
-    """Makes a runtime over an engine; after the test its laws are checked and it is closed."""
+async def running(dialect: NativeDialect, store: Store) -> AsyncIterator[Callable[..., Runtime]]:
+    """Makes a runtime over an engine (and a library of programs); after the test its laws are checked and it is
+    closed."""
     made: list[tuple[Runtime, ScriptedEngine]] = []
 
-    def make(engine: ScriptedEngine) -> Runtime:
+    def make(engine: ScriptedEngine, library: Library | None = None) -> Runtime:
         thresholds = Thresholds(agreement=0.8, check=0.9)
-        runtime = Runtime(engine=engine, dialect=dialect, store=store, thresholds=thresholds)
+        runtime = Runtime(
+            engine=engine, dialect=dialect, store=store, thresholds=thresholds, library=library
+        )
         made.append((runtime, engine))
         return runtime
 
@@ -158,6 +178,71 @@ async def running(
         runtime.check()
         assert engine.running == 0, "an engine call outlived its run"
         engine.close()
+
+
+class Judge:
+    """Says `main` greedily and under a temperature one of all that go on as the prompt does, by the seed; its checker
+    looks at the lines so far."""
+
+    def __init__(
+        self,
+        dialect: NativeDialect,
+        question: str,
+        main: Lines,
+        sampled: Sequence[Lines],
+        score: Callable[[Sequence[str]], float],
+    ) -> None:
+        self._dialect = dialect
+        self._main = derived(dialect, question, main)
+        self._sampled = [derived(dialect, question, lines) for lines in (*sampled, main)]
+        self._direct = dialect.question(read(question), "direct") + dialect.direct("24")
+        self._score = score
+
+    def __call__(self, call: Call) -> Answer:
+        if isinstance(call.constraint, Choice):
+            yes = self._score(self.lines(call.prompt))
+            return Scripted(choice=0, probabilities=(yes, 1 - yes))
+        texts = [self._main, *self._sampled, self._direct]
+        if call.sampling.temperature > 0:
+            texts = self._sampled[:]
+            random.Random(call.sampling.seed).shuffle(texts)
+        for text in texts:
+            if tuple(text[: len(call.prompt)]) == call.prompt:
+                return text[len(call.prompt) :]
+        raise ValueError(f"nothing to say after {self._dialect.text(call.prompt)}")
+
+    def lines(self, prompt: Sequence[int]) -> list[str]:
+        """The derivation in a prompt as it is written in tests: `["step n0 / n1", "answer n2"]`, without its plan."""
+        dialect = self._dialect
+        said = list(prompt[list(prompt).index(dialect.ids["<solve>"]) + 1 :])
+        found: list[str] = []
+        while dialect.end in said:
+            end = said.index(dialect.end) + 1
+            line, said = said[:end], said[end:]
+            if line[0] == dialect.ids["<plan>"]:
+                continue
+            thought = dialect.read_thought(line)
+            found.append(f"{thought.kind} {thought.text}")
+            if thought.kind == "step":
+                said = said[1:]
+        return found
+
+
+@pytest.fixture
+def judging(dialect: NativeDialect) -> Callable[..., ScriptedEngine]:
+    """Makes an engine: `judging(question, main, sampled, score, **engine options)`."""
+
+    def make(
+        question: str,
+        main: Lines,
+        sampled: Sequence[Lines] = (),
+        score: Callable[[Sequence[str]], float] = lambda lines: 0.97,
+        **options: object,
+    ) -> ScriptedEngine:
+        judge = Judge(dialect, question, main, sampled, score)
+        return ScriptedEngine(judge, **{"context": 1024, **options})  # type: ignore[arg-type]
+
+    return make
 
 
 class Thinker:

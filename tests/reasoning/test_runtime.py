@@ -521,7 +521,7 @@ async def test_open_runtime_reads_tokenizer_and_thresholds(
     )
     measured = open_runtime(engine, tmp_path, store)
     assert (await ask(measured))[1].verdict == "verified"
-    assert [program.name for program in measured.programs()] == ["direct", "solve", "vote"]
+    assert {"direct", "solve", "vote"} <= {program.name for program in measured.programs()}
     for bad in ('{"dialect": "other"}', '{"version": 2}', "{", '{"thresholds": {"check": 2}}'):
         (tmp_path / "dialect.json").write_text(bad)
         with pytest.raises(EngineUnusable, match="dialect.json"):

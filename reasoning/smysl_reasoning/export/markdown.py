@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from smysl_reasoning.export.marks import confidence, counted, overview, percent, remarks, state
 from smysl_reasoning.export.text import lines, one_line
 from smysl_reasoning.graph import Graph
-from smysl_reasoning.nodes import CheckData, Kind
+from smysl_reasoning.nodes import CheckData, Kind, opens
 
 _INLINE = re.compile(r"([\\`*_\[\]<>|~&#$])")
 _LIST = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
@@ -22,7 +22,7 @@ _THOUGHTS: tuple[Kind, ...] = ("plan", "step", "computed")
 def render(title: str, graph: Graph) -> str:
     """CommonMark."""
     owner = _owners(graph)
-    questions = [id for id in graph if graph.node(id).kind == "question"]
+    questions = [id for id in graph if opens(graph.node(id))]
     heading = _inline(title) or "(no title)"
     out = [f"# {heading}", ""]
     stale = graph.stale()
@@ -221,7 +221,7 @@ def _follow(graph: Graph, id: str, owner: dict[str, str]) -> None:
     at: str | None = id
     while at is not None and at not in owner and at not in way:
         way[at] = None
-        if graph.node(at).kind == "question":
+        if opens(graph.node(at)):
             owner[at] = at
         else:
             at = graph.main_input(at)

@@ -24,16 +24,17 @@ async def conclude(bench: Workbench, choice: Chosen, judged: Judged) -> Outcome:
     winner = choice.winner
     if winner is None or winner.answer is None or judged.verdict == "failed":
         return Outcome(None, judged.verdict, judged.confidence, judged.message)
-    text = winner.answer
+    text = winner.said or winner.answer
     if winner.node.kind == "answer":
-        return Outcome(winner.node.text, judged.verdict, judged.confidence, judged.message)
+        text = winner.node.text
+        return Outcome(text, judged.verdict, judged.confidence, judged.message, winner)
     inputs = [Input("derivation", winner.node)]
     inputs += [Input("choice", choice.node)] if choice.node else []
     if choice.outvoted and choice.main is not None:
         inputs.append(Input("instead of", choice.main.node))
     draft = bench.draft(MODULE.label, inputs, name="answer")
-    node = await draft.reused() or await draft.finish("answer", text, AnswerData(text))
-    return Outcome(node.text, judged.verdict, judged.confidence, judged.message)
+    node = await draft.reused() or await draft.finish("answer", text, AnswerData(winner.answer))
+    return Outcome(node.text, judged.verdict, judged.confidence, judged.message, winner)
 
 
 MODULE = Module(

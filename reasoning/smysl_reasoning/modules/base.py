@@ -5,7 +5,7 @@ Knows types and options; never an engine, a store or a program.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar, cast
 
 import msgspec
 
@@ -16,7 +16,7 @@ from smysl_reasoning.nodes import Node, PlanData
 from smysl_reasoning.plausible import doubt
 
 if TYPE_CHECKING:
-    from smysl_reasoning.dialects.base import Dialect
+    from smysl_reasoning.dialects.base import Dialect, ThoughtDialect
     from smysl_reasoning.workbench import Workbench
 
 Setting = bool | int | float | str
@@ -137,6 +137,8 @@ class Derived(NamedTuple):
     confidence: float | None = None
     held: bool = False
     """It rests on a node that a person wrote, pinned or took from another branch."""
+    said: str | None = None
+    """The answer as it was written, where that is not its normal form."""
     told: tuple[Input, ...] = ()
     """What its words are beside `node`: who reads all of it rests on these too, since a node that is
     held lets nothing of what is before it through."""
@@ -268,16 +270,20 @@ Settings = Mapping[str, Setting]
 
 
 class CallShape(NamedTuple):
-    """A call that a module will make, as far as it is known before it runs."""
+    """Calls that a module will make, as far as they are known before it runs."""
 
     prompt: tuple[int, ...]
-    """Its beginning: what is known already."""
+    """How their prompt begins: what is known already."""
     grows: int = 0
-    """How many tokens of the prompt come from earlier steps, and are estimated."""
+    """Tokens after it that earlier calls of the same run will have computed (estimated)."""
+    fresh: int = 0
+    """Tokens after those that nobody has computed (estimated)."""
     generates: int = 0
-    """Most tokens it may generate; how many it will, past runs tell."""
-    times: int = 1
-    """How many such calls, one after the other, each with the one before as its prefix."""
+    """Tokens it usually generates; past runs know better."""
+    number: int = 1
+    """How many such calls run side by side."""
+    rounds: int = 1
+    """How many times that happens, one after the other."""
 
 
 class Planning(NamedTuple):
@@ -286,6 +292,17 @@ class Planning(NamedTuple):
     question: Question
     dialect: "Dialect"
     settings: "Settings"
+    counts: Mapping[str, int]
+    """Port -> how many values it will have at most."""
+
+    def native(self) -> "ThoughtDialect":
+        """For modules that speak it only."""
+        assert self.dialect.name == "native"
+        return cast("ThoughtDialect", self.dialect)
+
+    def solving(self) -> tuple[int, ...]:
+        """The prompt that a native derivation of the question begins with."""
+        return tuple(self.native().question(self.question, "solve"))
 
 
 Shape = Callable[[Planning], Sequence[CallShape]]
@@ -302,6 +319,12 @@ def spoken(*, native: Run, chat: Run) -> Run:
         return await by_dialect[bench.desk.dialect.name](bench, inputs, settings)
 
     return run
+
+
+def shaped(*, native: Shape, chat: Shape) -> Shape:
+    """What the calls will be for models of both dialects."""
+    by_dialect = {"native": native, "chat": chat}
+    return lambda planning: by_dialect[planning.dialect.name](planning)
 
 
 class Module(NamedTuple):

@@ -9,15 +9,19 @@ from smysl_reasoning.derivation import OUTSIDE, Derivation
 from smysl_reasoning.dialects.native import Thought, TooManyQuantities, Unreadable
 from smysl_reasoning.modules import plan as plan_module
 from smysl_reasoning.modules.base import (
-    NATIVE,
     Asked,
+    CallShape,
     Derived,
     Inputs,
     Module,
     Option,
+    Planning,
     Port,
     Settings,
+    shaped,
+    spoken,
 )
+from smysl_reasoning.modules.chat import candidate as chat_candidate
 from smysl_reasoning.nodes import CandidateData, Node, PlanData, Status
 from smysl_reasoning.workbench import (
     DERIVATION_TOKENS,
@@ -55,7 +59,7 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Derived:
         return _recalled(node, derivation)._replace(held=draft.held, told=told)
     draft.start("candidate")
     lines: list[Line] = []
-    failure = await _derive(bench, derivation, draft, lines)
+    failure = await derive_on(bench, derivation, draft, lines)
     stats = line_stats(*lines)
     text = "\n".join([*derivation.lines(), *([failure] if failure else [])])
     value = None if derivation.answer is None else normalise(derivation.answer)
@@ -69,8 +73,10 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Derived:
     return Derived(node, value, derivation, derivation.outside, stats.confidence, told=told)
 
 
-async def _derive(bench: Workbench, derivation: Derivation, draft: Draft, spent: list[Line]) -> str:
-    """Derive to the end; returns why there is no answer, or nothing."""
+async def derive_on(
+    bench: Workbench, derivation: Derivation, draft: Draft, spent: list[Line]
+) -> str:
+    """Derive from where `derivation` stands to the end; returns why there is no answer, or nothing."""
     lines = bench.lines(draft.sampling, draft.adapter)
     lines.resume(draft.journaled())
     try:
@@ -111,14 +117,22 @@ def _recalled(node: Node, derivation: Derivation) -> Derived:
     return Derived(node, node.data.value, derivation, derivation.outside, node.stats.confidence)
 
 
+def _shape(planning: Planning) -> list[CallShape]:
+    if not planning.settings["reword"]:
+        return [CallShape(planning.solving(), generates=35)]
+    dialect = planning.native()
+    reworded = dialect.read(dialect.reworded(planning.question.text))
+    return [CallShape(tuple(dialect.question(reworded, "solve")), generates=35)]
+
+
 MODULE = Module(
     name="candidate",
-    version=1,
+    version=2,
     summary="derive the answer independently, folded into one node",
     inputs={"question": Port("question")},
     output="derivation",
-    run=run,
-    dialects=NATIVE,
+    run=spoken(native=run, chat=chat_candidate.run),
+    shape=shaped(native=_shape, chat=chat_candidate.shape),
     options={
         "temperature": Option(default=0.7, minimum=0.0, maximum=2.0, help="0 is greedy"),
         "reword": Option(default=False, help="derive from the question in another wording"),

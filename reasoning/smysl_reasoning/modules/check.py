@@ -1,16 +1,24 @@
 """check: the model's own trained checker: the probability that the chosen derivation is right."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from smysl_engines.base import Sampling
 from smysl_reasoning.modules.base import (
-    NATIVE,
+    CallShape,
     Checked,
     Chosen,
+    Derived,
     Input,
     Inputs,
     Module,
+    Planning,
     Port,
     Settings,
+    shaped,
+    spoken,
 )
+from smysl_reasoning.modules.chat import check as chat_check
 from smysl_reasoning.nodes import CheckData, Stats
 from smysl_reasoning.workbench import Workbench, digest
 
@@ -19,21 +27,43 @@ METHOD = "checker"
 
 async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Checked:
     winner = inputs.one("choice", Chosen).winner
-    if winner is None or winner.derivation is None:
+    return Checked(None, None) if winner is None else await checked(bench, winner, "check")
+
+
+async def checked(bench: Workbench, derived: Derived, name: str) -> Checked:
+    """The checker about one derivation, as a node called `name`; nothing where there is none to check."""
+    if derived.derivation is None:
         return Checked(None, None)
-    for note in bench.notes(winner.node):
-        winner.derivation.tell(note.text)
-    prompt = winner.derivation.prompt + bench.dialect.check()
+    derivation = derived.derivation.first()
+    for note in bench.notes(derived.node):
+        derivation.tell(note.text)
+    prompt = derivation.prompt + bench.dialect.check()
     draft = bench.draft(
         MODULE.label,
-        [Input("derivation", winner.node), *winner.told],
-        name="check",
+        [Input("derivation", derived.node), *derived.told],
+        name=name,
         prompt=f"{digest(prompt)} {bench.thresholds.check}",
         sampling=Sampling(max_tokens=1),
     )
     if node := await draft.reused():
         return Checked(node, node.data.probability if isinstance(node.data, CheckData) else None)
     draft.start("check")
+    found = await score(bench, prompt)
+    wanted = bench.thresholds.check
+    data = CheckData(METHOD, found.probability, found.probability >= wanted)
+    text = f"the checker gives {found.probability:.1%} ({wanted:.0%} needed)"
+    return Checked(await draft.finish("check", text, data, stats=found.stats), found.probability)
+
+
+class Score(NamedTuple):
+    """What the checker gives."""
+
+    probability: float
+    stats: Stats
+
+
+async def score(bench: Workbench, prompt: Sequence[int]) -> Score:
+    """The checker's probability of `<yes>` after a prompt that ends in `<check>`."""
     options = ((bench.dialect.yes,), (bench.dialect.no,))
     chosen = await bench.calls.choose(prompt, options)
     probability = chosen.finish.probabilities[0]
@@ -45,10 +75,15 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Checked:
         milliseconds=round(chosen.milliseconds, 3),
         confidence=probability,
     )
-    wanted = bench.thresholds.check
-    data = CheckData(METHOD, probability, probability >= wanted)
-    text = f"the checker gives {probability:.1%} ({wanted:.0%} needed)"
-    return Checked(await draft.finish("check", text, data, stats=stats), probability)
+    return Score(probability, stats)
+
+
+DERIVATION = 35
+"""Tokens that a derivation usually has."""
+
+
+def _shape(planning: Planning) -> list[CallShape]:
+    return [CallShape(planning.solving(), grows=DERIVATION, fresh=1)]
 
 
 MODULE = Module(
@@ -57,6 +92,6 @@ MODULE = Module(
     summary="ask the model's trained checker about the chosen derivation",
     inputs={"choice": Port("choice")},
     output="check",
-    run=run,
-    dialects=NATIVE,
+    run=spoken(native=run, chat=chat_check.run),
+    shape=shaped(native=_shape, chat=chat_check.shape),
 )

@@ -13,18 +13,22 @@ from smysl_reasoning.calls import Lines
 from smysl_reasoning.compute import ComputeError
 from smysl_reasoning.derivation import Derivation, with_values
 from smysl_reasoning.dialects.native import Thought, Unreadable
-from smysl_reasoning.modules import compute
+from smysl_reasoning.modules import compute, plan
 from smysl_reasoning.modules.base import (
-    NATIVE,
     Asked,
+    CallShape,
     Derived,
     Input,
     Inputs,
     Module,
     Planned,
+    Planning,
     Port,
     Settings,
+    shaped,
+    spoken,
 )
+from smysl_reasoning.modules.chat import derive as chat_derive
 from smysl_reasoning.nodes import AnswerData, Data, Kind, Node, Stats, StepData
 from smysl_reasoning.workbench import (
     DERIVATION_TOKENS,
@@ -37,7 +41,7 @@ from smysl_reasoning.workbench import (
 
 async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Derived:
     asked = inputs.one("question", Asked)
-    planned = inputs.one("plan", Planned)
+    planned = inputs.maybe("plan", Planned) or await plan.run(bench, inputs, settings)
     derivation = Derivation(bench.dialect, asked.question, asked.notes)
     if planned.plan is None:
         return Derived(planned.node, None, derivation)
@@ -222,12 +226,25 @@ class _Telling:
         self._draft.journal(token)
 
 
+PLAN_TOKENS = 4
+"""What a plan usually has."""
+
+
+def _shape(planning: Planning) -> list[CallShape]:
+    # the plan's call has computed the plan; the thoughts go on in one call
+    return [CallShape(planning.solving(), grows=PLAN_TOKENS, generates=30)]
+
+
 MODULE = Module(
     name="derive",
-    version=1,
+    version=2,
     summary="derive the answer thought by thought, each a node",
-    inputs={"question": Port("question"), "plan": Port("plan")},
+    inputs={
+        "question": Port("question"),
+        "plan": Port("plan", optional=True),
+        "before": Port("derivation", many=True, optional=True),
+    },
     output="derivation",
-    run=run,
-    dialects=NATIVE,
+    run=spoken(native=run, chat=chat_derive.run),
+    shape=shaped(native=_shape, chat=chat_derive.shape),
 )

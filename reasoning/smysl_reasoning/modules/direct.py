@@ -2,7 +2,19 @@
 
 from smysl_reasoning.answers import normalise
 from smysl_reasoning.dialects.native import Unreadable
-from smysl_reasoning.modules.base import NATIVE, Asked, Derived, Inputs, Module, Port, Settings
+from smysl_reasoning.modules.base import (
+    Asked,
+    CallShape,
+    Derived,
+    Inputs,
+    Module,
+    Planning,
+    Port,
+    Settings,
+    shaped,
+    spoken,
+)
+from smysl_reasoning.modules.chat import direct as chat_direct
 from smysl_reasoning.nodes import AnswerData
 from smysl_reasoning.workbench import Workbench, line_stats
 
@@ -32,12 +44,17 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Derived:
     return Derived(node, value, None, confidence=node.stats.confidence, held=draft.held)
 
 
+def _shape(planning: Planning) -> list[CallShape]:
+    prompt = planning.native().question(planning.question, "direct")
+    return [CallShape(tuple(prompt), generates=4)]
+
+
 MODULE = Module(
     name="direct",
     version=1,
     summary="answer at once",
     inputs={"question": Port("question")},
     output="derivation",
-    run=run,
-    dialects=NATIVE,
+    run=spoken(native=run, chat=chat_direct.run),
+    shape=shaped(native=_shape, chat=chat_direct.shape),
 )

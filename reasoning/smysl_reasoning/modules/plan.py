@@ -1,7 +1,20 @@
 """plan: what sort of problem a question is, and how many steps are foreseen; greedy."""
 
 from smysl_reasoning.dialects.native import Unreadable
-from smysl_reasoning.modules.base import NATIVE, Asked, Inputs, Module, Planned, Port, Settings
+from smysl_reasoning.modules.base import (
+    Asked,
+    CallShape,
+    Inputs,
+    Module,
+    Option,
+    Planned,
+    Planning,
+    Port,
+    Settings,
+    shaped,
+    spoken,
+)
+from smysl_reasoning.modules.chat import plan as chat_plan
 from smysl_reasoning.nodes import PlanData
 from smysl_reasoning.workbench import Workbench, line_stats
 
@@ -33,12 +46,22 @@ def shown(plan: PlanData) -> str:
     return f"{plan.problem}, {plan.steps} step{'' if plan.steps == 1 else 's'}"
 
 
+def _shape(planning: Planning) -> list[CallShape]:
+    return [CallShape(planning.solving(), generates=4)]
+
+
 MODULE = Module(
     name="plan",
     version=1,
     summary="say what sort of problem the question is",
     inputs={"question": Port("question")},
+    options={
+        "outline": Option(
+            default=True,
+            help="chat models: false where the plan is not derived from, so that none is written",
+        )
+    },
     output="plan",
-    run=run,
-    dialects=NATIVE,
+    run=spoken(native=run, chat=chat_plan.run),
+    shape=shaped(native=_shape, chat=chat_plan.shape),
 )

@@ -2,7 +2,30 @@
 
 from collections.abc import Mapping
 
-from smysl_reasoning.modules import answer, candidate, check, derive, direct, plan, verify, vote
+from smysl_reasoning.modules import (
+    answer,
+    ask,
+    candidate,
+    check,
+    critique,
+    debate,
+    decompose,
+    derive,
+    direct,
+    extract,
+    pick,
+    plan,
+    rank,
+    recall,
+    remember,
+    revise,
+    route,
+    summarise,
+    synthesize,
+    tree,
+    verify,
+    vote,
+)
 from smysl_reasoning.modules.base import Module
 
 MODULES: Mapping[str, Module] = {
@@ -16,5 +39,19 @@ MODULES: Mapping[str, Module] = {
         check.MODULE,
         verify.MODULE,
         answer.MODULE,
+        rank.MODULE,
+        critique.MODULE,
+        revise.MODULE,
+        tree.MODULE,
+        route.MODULE,
+        pick.MODULE,
+        recall.MODULE,
+        remember.MODULE,
+        ask.MODULE,
+        synthesize.MODULE,
+        summarise.MODULE,
+        extract.MODULE,
+        decompose.MODULE,
+        debate.MODULE,
     )
 }

@@ -2,8 +2,9 @@
 model.
 
 Confidence is agreement times the checker's probability: both must be high, and neither knows the
-other. An answer that only one derivation stands behind has its tokens' mean probability instead,
-and is never verified.
+other. An answer that only one derivation stands behind has the checker's probability alone, without
+a checker its tokens' mean probability, and is never verified. Where a model's thresholds hold a
+calibration, all three are turned into the share of such answers that were right.
 """
 
 from smysl_reasoning.modules.base import (
@@ -54,10 +55,19 @@ def judge(
             node,
         )
     if choice.total == 1:
-        reason = "one answer, given at once, with nothing independent to compare it with"
-        return Judged("unverified", winner.confidence, reason, node)
+        how = "given at once, " if winner.derivation is None else ""
+        reason = f"one answer, {how}with nothing independent to compare it with"
+        reasons = [reason, *([winner.doubt] if winner.doubt else [])]
+        if probability is not None and probability < thresholds.check:
+            reasons.append(_below(probability, thresholds))
+        if probability is None:
+            sure = thresholds.calibrated("answer", winner.confidence)
+        else:
+            sure = thresholds.calibrated("checker", probability)
+        return Judged("unverified", sure, "; ".join(reasons), node)
     agreement = choice.agreement
-    confidence = agreement if probability is None else agreement * probability
+    raw = agreement if probability is None else agreement * probability
+    confidence = thresholds.calibrated("agreement", raw)
     agreeing = dict(choice.votes)[winner.answer or ""]
     found = f"{agreeing} of {choice.total} derivations agree"
     if agreement < thresholds.decline and not winner.held:
@@ -74,14 +84,18 @@ def judge(
     if probability is None:
         reasons.append("no checker was asked")
     elif probability < thresholds.check:
-        reasons.append(f"the checker gives {probability:.1%} ({thresholds.check:.0%} needed)")
+        reasons.append(_below(probability, thresholds))
     return Judged("unverified" if reasons else "verified", confidence, "; ".join(reasons), node)
+
+
+def _below(probability: float, thresholds: Thresholds) -> str:
+    return f"the checker gives {probability:.1%} ({thresholds.check:.0%} needed)"
 
 
 async def _agreement_node(
     bench: Workbench, choice: Chosen, check: Checked | None, outside: bool
 ) -> Node | None:
-    if choice.node is None:
+    if choice.node is None or choice.total == 1:
         return None
     wanted = bench.thresholds.agreement
     agreement, winner = choice.agreement, choice.winner

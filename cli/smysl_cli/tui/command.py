@@ -1,0 +1,49 @@
+"""`smysl tui`: opens the terminal UI, or its plain form for screen readers and dumb terminals.
+
+Loads Textual only when it is about to be drawn.
+"""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from smysl_cli.diagnostics import UsageError
+from smysl_cli.options import Branch
+from smysl_daemon.config import find_dirs
+
+
+def tui(
+    session: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID]", help="A session or node, the beginning of its id, @last."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--continue", "-c", help="Open the last session.")
+    ] = False,
+    branch: Branch = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Line by line: for screen readers and plain terminals.")
+    ] = False,
+) -> None:
+    """Walk, edit and fork thoughts in the terminal."""
+    if resume and session is not None:
+        raise UsageError("-c and an id contradict each other; choose one")
+    opened = "@last" if resume else session
+    if branch is not None and opened is None:
+        raise UsageError("-b names a branch of a session; say which one, or -c")
+    if plain:
+        from smysl_cli.tui.plain import talk
+
+        talk(sys.stdin, opened, branch)
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
+        raise UsageError("the terminal UI needs a terminal; `smysl tui --plain` goes without one")
+    from smysl_cli.tui.settings import load_settings
+
+    dirs = find_dirs()
+    settings = load_settings(dirs)
+    from smysl_cli.tui.app import SmyslApp  # Textual: 0.2 s that no other command pays
+
+    SmyslApp(dirs, settings, session=opened, branch=branch).run()

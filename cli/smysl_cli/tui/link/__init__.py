@@ -1,0 +1,1 @@
+"""The terminal UI's way to the daemon: the blocking client in threads. Knows no widgets."""

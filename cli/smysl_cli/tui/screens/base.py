@@ -1,0 +1,64 @@
+"""What all screens share: work that may fail ends in a sentence, never in a crash.
+
+Knows errors; never requests.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from textual.screen import Screen
+
+from smysl_cli.diagnostics import CommandFailed
+from smysl_cli.text import printable
+from smysl_cli.tui.model.request import BadSetting
+from smysl_daemon.errors import DaemonError
+
+if TYPE_CHECKING:
+    from smysl_cli.tui.app import SmyslApp
+
+Deed = Callable[[], Awaitable[None] | None]
+"""What a key does. Whatever waits for the daemon or the person is a coroutine."""
+FORESEEN = (DaemonError, CommandFailed, BadSetting, OSError)
+NARROW = 100
+"""Below these columns one pane is shown at a time."""
+
+
+class Page(Screen[None]):
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-wide")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._under_way: set[str] = set()
+
+    @property
+    def smysl(self) -> "SmyslApp":
+        return cast("SmyslApp", self.app)
+
+    @property
+    def narrow(self) -> bool:
+        return self.app.size.width < NARROW
+
+    def do(self, name: str, deed: Deed) -> None:
+        """Begin a deed. One that goes on already is not begun twice."""
+        if name in self._under_way:
+            return
+        self._under_way.add(name)
+        self.run_worker(partial(self._doing, name, deed), name=name, group=name)
+
+    async def _doing(self, name: str, deed: Deed) -> None:
+        try:
+            done = deed()
+            if done is not None:
+                await done
+        except FORESEEN as error:
+            self.fail(error)
+        finally:
+            self._under_way.discard(name)
+
+    def say(self, text: str) -> None:
+        self.notify(printable(text), markup=False)
+
+    def fail(self, error: Exception) -> None:
+        said = printable(" ".join(str(error).split()))
+        self.notify(said, severity="warning", markup=False, timeout=8)

@@ -1,0 +1,44 @@
+"""Where a question is written: several lines, Enter sends.
+
+Knows text; posts `Sent`. Keeps no draft itself.
+"""
+
+from textual import events
+from textual.message import Message
+from textual.widgets import TextArea
+
+
+class Prompt(TextArea):
+    class Sent(Message):
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Left(Message):
+        """The person wants to go back to the thoughts."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            id="prompt",
+            compact=True,
+            highlight_cursor_line=False,
+            placeholder="Ask a question. Enter sends, Ctrl+J begins a line, Ctrl+G opens $EDITOR.",
+        )
+
+    def check_consume_key(self, key: str, character: str | None = None) -> bool:
+        # Textual does not know the sign of this key, and would show what it does elsewhere
+        return key == "slash" or super().check_consume_key(key, character)
+
+    async def _on_key(self, event: events.Key) -> None:
+        match event.key:
+            case "enter":
+                self.post_message(self.Sent(self.text))
+            case "shift+enter" | "ctrl+j" | "alt+enter":
+                self.insert("\n")
+            case "escape":
+                self.post_message(self.Left())
+            case _:
+                await super()._on_key(event)
+                return
+        event.stop()
+        event.prevent_default()
