@@ -16,6 +16,9 @@ from smysl_reasoning.modules.base import Derived, Inputs, Module
 from smysl_reasoning.program import BEFORE
 from smysl_reasoning.workbench import Workbench
 
+COUNT = "count"
+"""The field of a list; of one that was passed over it is 0."""
+
 
 class Benches(Protocol):
     """Where a step's workbench comes from."""
@@ -85,6 +88,9 @@ class Executor:
     def _wanted(self, step: FlatStep) -> bool:
         """Whether its conditions hold and what it needs is there. Raises `TakenOut` where a person took out what it
         needs."""
+        asked = [reference for one in step.when for reference in one.references()]
+        if any(self._gone(one.step) for one in asked if one.field != COUNT):
+            return False  # what was passed over decides nothing
         if not all(condition.holds(self._field, {}) for condition in step.when):
             return False
         if step.foreach is not None and not self._values(step.foreach):
@@ -127,7 +133,7 @@ class Executor:
 
     def _field(self, reference: Reference) -> Scalar:
         values = self._values(reference.step)
-        if reference.field == "count":
+        if reference.field == COUNT:
             return len(values)
         value = getattr(values[0], reference.field) if values else None
         assert value is None or isinstance(value, bool | int | float | str)

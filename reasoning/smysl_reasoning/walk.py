@@ -188,7 +188,7 @@ class Walk:
                 len(meter.branches),
                 meter.calls.usage.calls,
                 meter.calls.usage.generated_tokens,
-                1000 * meter.calls.seconds,
+                1000 * meter.calls.seconds / (len(meter.branches) if meter.sequential else 1),
             )
             for meter in self.desk.meters.values()
             if meter.calls.usage.calls

@@ -66,8 +66,10 @@ class Announce(Protocol):
 class Meter:
     """What one step of the program calls, within the budgets that it shares with others."""
 
-    def __init__(self, module: str, calls: Calls) -> None:
+    def __init__(self, module: str, calls: Calls, sequential: bool = False) -> None:
         self.module = module
+        self.sequential = sequential
+        """Its branches are one after the other."""
         self.calls = calls
         self.branches: set[int] = set()
         """Those that have begun."""
@@ -130,7 +132,9 @@ class Desk:
         """`name`: of the step in the whole program."""
         if name not in self.meters:
             assert isinstance(step.body, Module)
-            self.meters[name] = Meter(step.body.label, self._scoped(step.scope).part(name))
+            self.meters[name] = Meter(
+                step.body.label, self._scoped(step.scope).part(name), step.sequential
+            )
         meter = self.meters[name]
         meter.branches.add(branch)
         return Workbench(self, name, branch, meter.calls, step.sampling, step.adapter)

@@ -259,7 +259,10 @@ def test_the_program_that_mistakes_are_put_into_is_sound() -> None:
         ("branches = 3", "branches = 257", B, ["branches is 257", "the limit is 256"]),
         ('branches = 3\nstop', "stop", B, ['`stop = "decided"` is for branches']),
         ('stop = "decided"', 'options = { heat = "$word" }', B, ["heat", "takes a number"]),
-        ('module = "split"', 'program = "list"\nbranches = 2', PARTS, ["'list' gives a derivation*"]),
+        (
+            'module = "split"\ninputs = { question = "question" }',
+            'program = "list"\nbranches = 2\ninputs = { asked = "question" }',
+            PARTS, ["'list' gives a derivation*"]),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_file_line_and_what_is_allowed(
@@ -279,14 +282,15 @@ def test_a_step_with_an_effect_need_not_be_used() -> None:
     assert program(GOOD[:at] + note + GOOD[at:]).steps[-2].name == "n"
 
 
-def test_an_item_of_a_list_that_may_be_passed_over_may_be_too() -> None:
-    lines = GOOD.replace('module = "split"', "module = \"split\"\nwhen = 'look.passed'").replace(
-        'module = "join"\ninputs = { derivations = ["a", "b", "each"] }',
-        'module = "need"\ninputs = { derivations = "each" }',
-    )
-    b = lines.index('[[step]]\nname = "b"')
+def test_what_runs_for_each_item_of_a_passed_over_list_is_passed_over() -> None:
+    build = Build("mine", "")
+    a = build.step("a", "think", inputs=ASKED)
+    look = build.step("look", "look", inputs={"derivation": a})
+    parts = build.step("parts", "split", inputs=ASKED, when=f"{look}.passed")
+    each = build.step("each", "think", foreach=parts)
+    build.step("end", "need", inputs={"derivations": each})
     with pytest.raises(ProgramError, match="'end' ends the program and may be passed over"):
-        program(lines[:b] + lines[lines.index('[[step]]\nname = "end"') :].replace("loop", "a"))
+        build.checked(MODULES)
 
 
 def test_a_type_that_there_is_not_is_named_with_those_there_are() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from smysl_reasoning import library as library_module
+from smysl_reasoning import program as program_module
 from smysl_reasoning.errors import BadRequest, ProgramError
 from smysl_reasoning.library import BUILT_IN, PLUGINS, Library
 from smysl_reasoning.modules.registry import MODULES
@@ -58,7 +59,7 @@ def test_a_program_is_parsed_when_it_is_first_asked_for_and_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     parsed: list[str] = []
-    parse = library_module.parse
+    parse = program_module.parse
 
     def counted(text: str, source: str, *rest: object) -> object:
         parsed.append(source)

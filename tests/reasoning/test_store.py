@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
@@ -30,16 +31,26 @@ from smysl_reasoning.events import RunFinished
 from smysl_reasoning.migrations import MIGRATIONS
 from smysl_reasoning.nodes import (
     AnswerData,
+    AskData,
     CandidateData,
     CheckData,
     ChoiceData,
     ComputedData,
+    CritiqueData,
     Edge,
+    Expansion,
+    MemoryData,
     Node,
     PlanData,
+    Recalled,
+    RecalledData,
     Recipe,
+    ReplyData,
+    RouteData,
+    SearchData,
     Stats,
     StepData,
+    ThoughtKind,
     recipe_key,
     value_hash,
 )
@@ -52,6 +63,7 @@ END = RunFinished(
 words = st.text(st.characters(codec="utf-8"), max_size=30)
 counts = st.integers(0, 2**40)
 shares = st.floats(0, 1)
+thoughts = st.sampled_from(get_args(ThoughtKind))
 data = st.one_of(
     st.none(),
     st.builds(PlanData, words, counts),
@@ -61,10 +73,28 @@ data = st.one_of(
         CandidateData,
         st.none() | words,
         st.none() | st.builds(PlanData, words, counts),
-        st.lists(st.tuples(words, words), max_size=3).map(tuple),
+        st.lists(st.tuples(thoughts, words), max_size=3).map(tuple),
     ),
     st.builds(CheckData, words, st.none() | shares, st.none() | st.booleans()),
-    st.builds(ChoiceData, st.lists(st.tuples(words, counts), max_size=3).map(tuple)),
+    st.builds(
+        ChoiceData,
+        st.lists(st.tuples(words, counts), max_size=3).map(tuple),
+        st.lists(st.tuples(words, shares), max_size=3).map(tuple),
+    ),
+    st.builds(
+        CritiqueData, st.booleans(), st.none() | counts, st.lists(shares, max_size=3).map(tuple)
+    ),
+    st.builds(
+        SearchData,
+        st.lists(st.builds(Expansion, counts, thoughts, words, shares), max_size=3).map(tuple),
+    ),
+    st.builds(RouteData, words, st.lists(words, max_size=3).map(tuple)),
+    st.builds(MemoryData, words, words),
+    st.builds(
+        RecalledData, st.lists(st.builds(Recalled, words, words, words), max_size=2).map(tuple)
+    ),
+    st.builds(AskData, words, words),
+    st.builds(ReplyData, st.none() | words, words, words),
     st.builds(AnswerData, words, st.none() | counts),
 )
 recipes = st.builds(Recipe, module=words, prompt=words, sampling=words, engine=words)
@@ -615,3 +645,9 @@ def test_a_disk_that_fails_is_named_and_the_file_stays_sound(tmp_path: Path) -> 
         f"n{n}" for n in range(int(number))
     ]
     store.close()
+
+
+def test_a_choice_without_scores_hashes_as_before_there_were_any() -> None:
+    votes = ChoiceData((("24", 3),))
+    assert msgspec.json.encode(votes) == b'{"type":"choice","votes":[["24",3]]}'
+    assert value_hash("choice", "24: 3", votes) == "d69c2fcfc8f00dfb375d9bbb01e18346"

@@ -72,6 +72,9 @@ class _Section:
         if answers := [id for id in self._of("answer") if id not in told]:
             out += ["### Answer", ""]
             out += [line for id in answers for line in self._item("- ", id)] + [""]
+        if asked := self._of("question"):
+            out += ["### Asked back", ""]
+            out += [line for id in asked for line in self._item("- ", id)] + [""]
         for id in self._of("note"):
             if id not in self._noted:
                 out += self._note(id, "")

@@ -5,7 +5,7 @@ al., 2022); no model. Verified ones come first.
 from collections import Counter
 from collections.abc import Sequence
 
-from smysl_reasoning.errors import ProgramError
+from smysl_reasoning.errors import ProgramError, TakenOut
 from smysl_reasoning.events import Verdict
 from smysl_reasoning.modules.base import (
     Derived,
@@ -28,6 +28,8 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Outcome:
     if by not in WAYS:
         raise ProgramError(f"pick: option 'by' is {by[:60]!r}; it is one of {', '.join(WAYS)}")
     outcomes = list({id(one): one for one in inputs.many("outcomes", Outcome)}.values())
+    if not outcomes:
+        raise TakenOut("a person took out every outcome that there was to pick from")
     found = picked(outcomes, by)
     if len(outcomes) == 1 or found.answer is None or found.derived is None:
         return found
