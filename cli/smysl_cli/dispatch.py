@@ -5,7 +5,7 @@ Knows verbs and errors; never what a command does.
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
@@ -72,9 +72,11 @@ def _run(words: list[str]) -> int:
         words = with_verb(words, VERBS, piped=not _stdin_is_terminal())
         if words[0] == "ask":
             return _ask(with_pairs(words[1:]))
+        if words[0] == "tui":
+            return _tui(words[1:])
         if words[0] == "explain":
             words = with_pairs(words)
-    from smysl_cli.commands import app  # a question does not pay for the other commands
+    from smysl_cli.commands import app  # these two do not pay for the other commands
 
     return _parse(app, words, "smysl")
 
@@ -82,9 +84,19 @@ def _run(words: list[str]) -> int:
 def _ask(words: list[str]) -> int:
     from smysl_cli.ask import ask
 
+    return _alone(ask, words)
+
+
+def _tui(words: list[str]) -> int:
+    from smysl_cli.tui.command import tui
+
+    return _alone(tui, words)
+
+
+def _alone(command: Callable[..., None], words: list[str]) -> int:
     app = typer.Typer(**APP_SETTINGS)
-    app.command()(ask)
-    return _parse(app, words, "smysl ask")
+    app.command()(command)
+    return _parse(app, words, f"smysl {command.__name__}")
 
 
 def _parse(app: typer.Typer, words: list[str], name: str) -> int:

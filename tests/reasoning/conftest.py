@@ -295,7 +295,7 @@ class Thinker:
         words = len(question) % 3
         chance = random.Random(repr((words, before, drawn)))
         if not text:
-            return dialect.plan(PlanData("story", 1 + (words + chance.randrange(2)) % 3))
+            return dialect.plan(PlanData("arithmetic", 1 + (words + chance.randrange(2)) % 3))
         steps = sum(token == ids["<step>"] for token in text)
         foreseen = dialect.read_plan(text[: text.index(dialect.end) + 1]).steps
         if not given or steps >= foreseen:

@@ -28,7 +28,7 @@ QUESTION = "Tom has 48 apples. He shares them among 2 friends. How many does eac
 HALF = ["story 1", "step n0 / n1", "answer n2"]
 TWICE = ["story 1", "step n0 * n1", "answer n2"]
 MORE = ["story 1", "step n0 + n1", "answer n2"]
-BELOW = ["story 1", "step n1 - n0", "answer n2"]
+BELOW = ["story 1", "step n1 * (n1 - n0)", "answer n2"]
 
 Judging = Callable[..., ScriptedEngine]
 Running = Callable[..., Runtime]
@@ -96,7 +96,7 @@ async def test_all_are_scored_at_once(judging: Judging, running: Running) -> Non
 
 
 async def test_values_that_cannot_be_true_have_no_voice(judging: Judging, running: Running) -> None:
-    engine = judging(QUESTION, HALF, [BELOW], likes("step n1 - n0"))
+    engine = judging(QUESTION, HALF, [BELOW], likes("step n1 * (n1 - n0)"))
     _, finished = await ask(running(engine), program="best-of", options={"samples": 8})
     assert finished.answer == "24"
 

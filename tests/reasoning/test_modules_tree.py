@@ -120,8 +120,8 @@ async def test_depth_bounds_the_search(judging: Judging, running: Running) -> No
 
 
 async def test_values_that_cannot_be_true_come_last(judging: Judging, running: Running) -> None:
-    below = ["story 2", "step n1 - n0", "answer n2"]
-    engine = judging(QUESTION, HALF, [below] * 4, likes("step n1 - n0"))
+    below = ["story 2", "step n1 * (n1 - n0)", "answer n2"]
+    engine = judging(QUESTION, HALF, [below] * 4, likes("step n1 * (n1 - n0)"))
     _, finished = await ask(running(engine), options={"width": 4, "beam": 1})
     assert finished.answer == "26"
 

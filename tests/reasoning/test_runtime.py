@@ -159,7 +159,7 @@ async def test_a_doubting_checker_prevents_verified(speaking: Speaking, running:
 async def test_too_little_agreement_gives_no_answer_but_keeps_the_candidate(
     speaking: Speaking, running: Running, store: Store
 ) -> None:
-    others = [TWICE, MORE, ["story 1", "step n1 / n0", "answer n2"], ["story 0", "answer n0"]]
+    others = [TWICE, MORE, ["story 1", "step n1 * n1", "answer n2"], ["story 0", "answer n0"]]
     engine = speaking(QUESTION, HALF, sampled=others, reworded=["story 0", "answer n0"])
     run, finished = await ask(running(engine))
     assert (finished.answer, finished.verdict) == (None, "failed")

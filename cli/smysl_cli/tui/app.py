@@ -3,6 +3,7 @@
 Knows settings and screens; the session screen knows the rest.
 """
 
+import gc
 import sys
 from collections.abc import Iterable
 
@@ -60,6 +61,9 @@ class SmyslApp(App[None]):
             {name: keys for name, keys in self._settings.keys.items() if keys != BY_NAME[name].keys}
         )
         self.push_screen(self.main)
+
+    def on_ready(self) -> None:
+        gc.enable()
 
     def open(self, session: str, node: str | None) -> None:
         """Show a session, at a node of it."""

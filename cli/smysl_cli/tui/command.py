@@ -3,6 +3,7 @@
 Loads Textual only when it is about to be drawn.
 """
 
+import gc
 import os
 import sys
 from typing import Annotated
@@ -40,6 +41,7 @@ def tui(
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
         raise UsageError("the terminal UI needs a terminal; `smysl tui --plain` goes without one")
+    gc.disable()  # an eighth of the start; the app turns it on when it is drawn
     from smysl_cli.tui.settings import load_settings
 
     dirs = find_dirs()

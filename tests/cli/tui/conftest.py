@@ -32,7 +32,7 @@ class Person:
             self._told.append(message)
             notify(message, **options)
 
-        app.notify = heard  # type: ignore[method-assign,assignment]
+        app.notify = heard  # type: ignore[method-assign]
 
     async def until(self, condition: Callable[[], object]) -> None:
         deadline = time.monotonic() + PATIENCE_S
@@ -74,7 +74,7 @@ class Person:
 
     def told(self) -> list[str]:
         """What was said at the edge of the screen."""
-        return self._told
+        return [*self._told, *(one.message for one in self.app._notifications)]
 
     async def hears(self, words: str) -> None:
         await self.until(lambda: any(words in said for said in self.told()))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from textual.widgets import Input, OptionList, Static
+from textual.widgets._footer import FooterKey
 
 from smysl_cli.tui.app import SmyslApp
 from smysl_cli.tui.settings import load_settings
@@ -122,12 +123,13 @@ async def test_one_pane_with_tabs_where_there_is_no_room(opened: Any, size: Any)
 
 async def test_nothing_is_wider_than_the_terminal(opened: Any, size: Any) -> None:
     async with opened() as person:
-        await person.ask("branches: " + "a long question " * 20)
+        await person.ask("branches: " + "a long question " * 20 + "?")
         for columns, rows in ((80, 24), (200, 60), (40, 12), size):
             await person.pilot.resize_terminal(columns, rows)
             await person.pilot.pause()
             for widget in person.app.screen.query("*"):
-                if widget.display and widget.size:
+                # the footer scrolls sideways where its keys have no room
+                if widget.display and widget.size and not isinstance(widget, FooterKey):
                     assert widget.region.right <= columns, widget
 
 
@@ -158,6 +160,7 @@ async def test_a_daemon_that_comes_back_is_found_and_nothing_is_lost(
         os.kill(own.daemon.pid, signal.SIGKILL)
         own.daemon.wait()
         await person.hears("the daemon went away")
+        await person.hears("cannot start the daemon")
         await person.until(lambda: person.app.main._link == "lost")
         assert "no daemon" in person.shown() and prompt.text == "the next question"
         assert len(session.thoughts) > 2
@@ -186,7 +189,7 @@ async def test_a_stream_is_drawn_no_oftener_than_the_budget_allows(opened: Any) 
             drawn.append(turn)
             refresh(turn=turn)
 
-        person.app.main.draw = counted  # type: ignore[method-assign]
+        person.app.main.draw = counted
         await person.send("flood: what is 6 * 7?")
         session = person.app.main.session
         await person.until(lambda: session.op is not None and session.run == "idle")
@@ -232,4 +235,4 @@ async def test_without_unicode_only_ascii_is_drawn_in_the_graph(shell: Any) -> N
     async with app.run_test(size=(80, 24)) as pilot:
         graph = app.main.query_one("#graph")
         await pilot.pause()
-        assert graph.render_line(0).text.isascii()  # type: ignore[attr-defined]
+        assert graph.render_line(0).text.isascii()

@@ -29,7 +29,7 @@ class Confirm(Dialog[bool]):
     def body(self) -> ComposeResult:
         yield lines(self._said)
         if self._detail:
-            with VerticalScroll(classes="detail"):
+            with VerticalScroll(classes="detail", can_focus=False):
                 yield lines("\n".join(self._detail))
         with Horizontal(classes="buttons"):
             yield Button(self._yes, id="yes", variant="error" if self._danger else "primary")

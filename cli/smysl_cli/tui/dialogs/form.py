@@ -36,7 +36,7 @@ class Form(Dialog[dict[str, str]]):
         self._check = check
 
     def body(self) -> ComposeResult:
-        with VerticalScroll(classes="fields"):
+        with VerticalScroll(classes="fields", can_focus=False):
             for field in self._fields:
                 with Horizontal(classes="field"):
                     yield lines(field.label, classes="label")
@@ -56,6 +56,9 @@ class Form(Dialog[dict[str, str]]):
         with Horizontal(classes="buttons"):
             yield Button(self._ok, id="ok", variant="primary")
             yield Button("Cancel", id="leave")
+
+    def on_mount(self) -> None:
+        self.query("Input, Select").first().focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()

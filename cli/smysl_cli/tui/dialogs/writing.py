@@ -13,6 +13,7 @@ from textual.timer import Timer
 from textual.widgets import Button, Static, TextArea
 
 from smysl_cli.tui.dialogs.base import Dialog, lines
+from smysl_cli.tui.workers import begin
 
 PREVIEW_DELAY_S = 0.3
 Preview = Callable[[str], Awaitable[str]]
@@ -73,7 +74,7 @@ class Writing(Dialog[Written]):
         self._timer = self.set_timer(PREVIEW_DELAY_S, self._show_preview)
 
     def _show_preview(self) -> None:
-        self.run_worker(self._previewed, exclusive=True, group="preview")
+        begin(self, self._previewed, "preview", latest=True)
 
     async def _previewed(self) -> None:
         assert self._preview is not None

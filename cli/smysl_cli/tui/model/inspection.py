@@ -57,12 +57,10 @@ def _status(node: NodeView) -> str:
     words = remarks(node)
     if node.status == "done":
         words = ["done", *words]
-    said = ", ".join(words)
-    if node.stale is True:
-        said += " (what it rests on has changed)"
+    why = {"stale": " (what it rests on has changed)"}
     if isinstance(node.hold, str):
-        said += " (not derived again)"
-    return said
+        why[node.hold] = " (not derived again)"
+    return ", ".join(word + why.get(word, "") for word in words)
 
 
 def _input(role: str, id: str, thoughts: Thoughts) -> str:

@@ -25,6 +25,9 @@ class Thoughts:
     def __init__(self) -> None:
         self._nodes: dict[str, NodeView] = {}
         self._gained: dict[str, list[str]] = {}
+        # both are asked for at every key pressed, and change seldom
+        self._counts: Counts | None = None
+        self._users: dict[str, list[str]] | None = None
         self.shape = 0
         """Raised when a node comes, goes or changes its inputs: a drawn tree is then out of date."""
 
@@ -66,10 +69,17 @@ class Thoughts:
             listed[node.id] = node
         self._nodes = listed
         self._gained.clear()
+        self._counts = None
         if {id: node.inputs for id, node in listed.items()} != before:
             self.shape += 1
+            self._users = None
 
     def counts(self) -> Counts:
+        if self._counts is None:
+            self._counts = self._counted()
+        return self._counts
+
+    def _counted(self) -> Counts:
         nodes = self._nodes.values()
         return Counts(
             total=len(nodes),
@@ -80,11 +90,25 @@ class Thoughts:
 
     def users(self, id: str) -> list[NodeView]:
         """The nodes that directly rest on a node."""
-        return [node for node in self if any(edge.node == id for edge in node.inputs)]
+        if self._users is None:
+            self._users = {}
+            for node in self._nodes.values():
+                self._use(node)
+        return [self.get(user) for user in self._users.get(id, ())]
+
+    def _use(self, node: NodeView) -> None:
+        assert self._users is not None
+        for source in dict.fromkeys(edge.node for edge in node.inputs):
+            self._users.setdefault(source, []).append(node.id)
 
     def _put(self, node: NodeView) -> None:
         self._gained.pop(node.id, None)
         known = self._nodes.get(node.id)
         if known is None or known.inputs != node.inputs:
             self.shape += 1
+            if known is not None:
+                self._users = None
+            elif self._users is not None:
+                self._use(node)
         self._nodes[node.id] = node
+        self._counts = None

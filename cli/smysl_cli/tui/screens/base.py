@@ -12,6 +12,7 @@ from textual.screen import Screen
 from smysl_cli.diagnostics import CommandFailed
 from smysl_cli.text import printable
 from smysl_cli.tui.model.request import BadSetting
+from smysl_cli.tui.workers import begin
 from smysl_daemon.errors import DaemonError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 Deed = Callable[[], Awaitable[None] | None]
 """What a key does. Whatever waits for the daemon or the person is a coroutine."""
 FORESEEN = (DaemonError, CommandFailed, BadSetting, OSError)
-NARROW = 100
+NARROW = 110
 """Below these columns one pane is shown at a time."""
 
 
@@ -44,7 +45,7 @@ class Page(Screen[None]):
         if name in self._under_way:
             return
         self._under_way.add(name)
-        self.run_worker(partial(self._doing, name, deed), name=name, group=name)
+        begin(self, partial(self._doing, name, deed), name)
 
     async def _doing(self, name: str, deed: Deed) -> None:
         try:

@@ -33,9 +33,11 @@ class DaemonScreen(Page):
 
     def compose(self) -> ComposeResult:
         yield Static("", id="status", classes="page-text")
-        yield Static("memory", classes="page-text")
+        yield Static("its memory over the last minutes:", classes="page-text")
         yield Sparkline([], id="memory")
-        yield RichLog(id="log", wrap=True, markup=False, highlight=False, max_lines=500)
+        yield RichLog(
+            id="log", wrap=True, markup=False, highlight=False, max_lines=500, min_width=1
+        )
         yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:

@@ -15,6 +15,7 @@ from textual.widgets.option_list import Option
 from smysl_cli.text import printable
 from smysl_cli.tui.model.plan import plan_tree
 from smysl_cli.tui.screens.base import Page
+from smysl_cli.tui.workers import begin
 from smysl_daemon import protocol
 from smysl_daemon.errors import DaemonError
 from smysl_daemon.protocol import Explained, ProgramList, ProgramShown
@@ -60,7 +61,7 @@ class ProgramsScreen(Page):
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         one = self._programs[event.option_index]
         self._show(one.name, printable(one.summary))
-        self.run_worker(partial(self._whole, one), group="whole", exclusive=True)
+        begin(self, partial(self._whole, one), "whole", latest=True)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.smysl.use_program(self._programs[event.option_index].name)

@@ -3,7 +3,9 @@
 Owns the session's state: requests and runs come back here, and everything is drawn from it.
 """
 
-from typing import Literal
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from textual import events, on
@@ -14,28 +16,30 @@ from textual.timer import Timer
 from textual.widgets import Footer, TextArea
 
 from smysl_cli.tui.actions import ACTIONS
-from smysl_cli.tui.dialogs.form import Field, Form, Values
 from smysl_cli.tui.model import outcome, request
 from smysl_cli.tui.model.drafts import NEW
 from smysl_cli.tui.model.inspection import inspect
 from smysl_cli.tui.model.request import Asking
 from smysl_cli.tui.model.session import Session
 from smysl_cli.tui.screens.base import Deed, Page
-from smysl_cli.tui.screens.branching import Branching
-from smysl_cli.tui.screens.changing import Changing
 from smysl_cli.tui.screens.runner import Fed, Runner
-from smysl_cli.tui.screens.steering import Steering, export
 from smysl_cli.tui.screens.watcher import LOOK_INTERVAL_S, Watcher, operation
 from smysl_cli.tui.widgets.bars import Bar, Tabs
 from smysl_cli.tui.widgets.graph import Graph
 from smysl_cli.tui.widgets.inspector import Inspector
 from smysl_cli.tui.widgets.prompt import Prompt
 from smysl_cli.tui.widgets.reader import Reader
+from smysl_cli.tui.workers import begin
 from smysl_cli.wording import edited
 from smysl_daemon import protocol
 from smysl_daemon.errors import DaemonError
 from smysl_daemon.protocol import Derive, NodeShown, ProgramList, Run
 from smysl_daemon.shapes import BranchView, VersionView
+
+if TYPE_CHECKING:
+    from smysl_cli.tui.screens.branching import Branching
+    from smysl_cli.tui.screens.changing import Changing
+    from smysl_cli.tui.screens.steering import Steering
 
 DRAFT_DELAY_S = 0.5
 DETAILS_DELAY_S = 0.2
@@ -72,7 +76,7 @@ class SessionScreen(Page):
         self._details: Timer | None = None
         self._shown = "graph"
         self._watcher = Watcher(self)
-        self._deeds = self._table(Changing(self), Branching(self), Steering(self))
+        self._deeds = self._table()
 
     def compose(self) -> ComposeResult:
         yield Bar("top")
@@ -233,7 +237,7 @@ class SessionScreen(Page):
             if self._details is not None:
                 self._details.stop()
             self._details = self.set_timer(
-                DETAILS_DELAY_S, lambda: self.run_worker(self._read_versions, group="details")
+                DETAILS_DELAY_S, lambda: begin(self, self._read_versions, "details", latest=True)
             )
 
     async def _read_versions(self) -> None:
@@ -349,30 +353,47 @@ class SessionScreen(Page):
     def action_deed(self, name: str) -> None:
         self.do(name, self._deeds[name])
 
-    def _table(
-        self, changing: Changing, branching: Branching, steering: Steering
-    ) -> dict[str, Deed]:
+    # what keys do is imported when one is pressed first: the start draws without it
+    @cached_property
+    def _changing(self) -> "Changing":
+        from smysl_cli.tui.screens.changing import Changing
+
+        return Changing(self)
+
+    @cached_property
+    def _branching(self) -> "Branching":
+        from smysl_cli.tui.screens.branching import Branching
+
+        return Branching(self)
+
+    @cached_property
+    def _steering(self) -> "Steering":
+        from smysl_cli.tui.screens.steering import Steering
+
+        return Steering(self)
+
+    def _table(self) -> dict[str, Deed]:
         """What the actions of this screen do."""
         selection = self._select
         return {
             "ask": self._ask,
-            "edit": changing.edit,
-            "inject": changing.inject,
-            "derive": changing.derive,
-            "fork": branching.fork,
-            "reply": steering.reply,
+            "edit": lambda: self._changing.edit(),
+            "inject": lambda: self._changing.inject(),
+            "derive": lambda: self._changing.derive(),
+            "fork": lambda: self._branching.fork(),
+            "reply": lambda: self._steering.reply(),
             "why": self._why,
-            "retry": changing.retry,
-            "pin": changing.pin,
-            "delete": changing.delete,
-            "undo": changing.undo,
-            "redo": changing.redo,
-            "branches": branching.choose,
-            "compare": branching.compare,
-            "merge": changing.merge,
-            "finish": steering.finish,
-            "pause": steering.pause,
-            "cancel": steering.cancel,
+            "retry": lambda: self._changing.retry(),
+            "pin": lambda: self._changing.pin(),
+            "delete": lambda: self._changing.delete(),
+            "undo": lambda: self._changing.undo(),
+            "redo": lambda: self._changing.redo(),
+            "branches": lambda: self._branching.choose(),
+            "compare": lambda: self._branching.compare(),
+            "merge": lambda: self._changing.merge(),
+            "finish": lambda: self._steering.finish(),
+            "pause": lambda: self._steering.pause(),
+            "cancel": lambda: self._steering.cancel(),
             "export": self._export,
             "copy": self._copy,
             "stale": self._next_stale,
@@ -436,6 +457,8 @@ class SessionScreen(Page):
         if self.session.id is None:
             self.say("there is no session yet; ask a question first")
             return
+        from smysl_cli.tui.screens.steering import export
+
         await export(self, self.smysl.requests, self.session.id, self.session.branch)
 
     def _copy(self) -> None:
@@ -459,6 +482,8 @@ class SessionScreen(Page):
         if view is None:
             self.say("there is no session yet; ask a question first")
             return
+        from smysl_cli.tui.dialogs.form import Field, Form
+
         values = await self.app.push_screen_wait(
             Form("Rename the session", [Field("title", "Title", view.title)], ok="Rename")
         )
@@ -469,6 +494,8 @@ class SessionScreen(Page):
             await self.reload()
 
     async def _options(self) -> None:
+        from smysl_cli.tui.dialogs.form import Field, Form
+
         asking = self.asking
         values = await self.app.push_screen_wait(
             Form(
@@ -499,7 +526,7 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:g}"
 
 
-def _asking(values: Values) -> Asking:
+def _asking(values: Mapping[str, str]) -> Asking:
     """Raises `BadSetting`."""
     return Asking(
         program=values["program"],
@@ -509,7 +536,7 @@ def _asking(values: Values) -> Asking:
     )
 
 
-def _wrong_options(values: Values) -> str:
+def _wrong_options(values: Mapping[str, str]) -> str:
     try:
         _asking(values)
     except request.BadSetting as error:

@@ -17,6 +17,7 @@ from smysl_cli.tui.dialogs.form import Field, Form
 from smysl_cli.tui.model.catalog import Entry, entries
 from smysl_cli.tui.screens.base import Page
 from smysl_cli.tui.screens.steering import export
+from smysl_cli.tui.workers import begin
 from smysl_daemon import protocol
 from smysl_daemon.protocol import HitList, SessionChanged, SessionList
 from smysl_daemon.shapes import HitView, SessionView
@@ -60,7 +61,7 @@ class SessionsScreen(Page):
 
     @on(Input.Changed, "#find")
     def _typed(self) -> None:
-        self.run_worker(self._search_soon, group="search", exclusive=True)
+        begin(self, self._search_soon, "search", latest=True)
 
     async def _search_soon(self) -> None:
         import asyncio

@@ -126,7 +126,8 @@ class Graph(ScrollView, can_focus=True):
         rows = self._session.outline.rows
         place = y + self.scroll_offset.y
         if not rows and y == 0:
-            return Strip([Segment(fit(EMPTY, width))]).adjust_cell_length(width, self.rich_style)
+            strip = Strip([Segment(fit(EMPTY, width))]).adjust_cell_length(width)
+            return strip.apply_style(self.rich_style)
         if place >= len(rows):
             return Strip.blank(width, self.rich_style)
         row = rows[place]

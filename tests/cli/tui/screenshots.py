@@ -1,0 +1,162 @@
+"""Draws every screen at three sizes into `docs/images/`, over a real daemon and the bundled model.
+
+    python tests/cli/tui/screenshots.py [FOLDER]
+
+The folders of the SMYSL_* variables are used where they are set, else temporary ones.
+"""
+
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
+
+from smysl_cli.tui.app import SmyslApp
+from smysl_cli.tui.settings import load_settings
+from smysl_cli.tui.widgets.prompt import Prompt
+from smysl_daemon.config import find_dirs
+from smysl_daemon.launch import stop_daemon
+
+SIZES = ((80, 24), (120, 40), (200, 60))
+IMAGES = Path(__file__).parents[3] / "docs" / "images"
+QUESTION = (
+    "A shop sells pens for 3 dollars and books for 12 dollars. Tom buys 4 pens and 2 books. "
+    "How much does he pay?"
+)
+PATIENCE_S = 120
+
+
+class Camera:
+    def __init__(self, app: SmyslApp, pilot: Pilot[None], folder: Path) -> None:
+        self.app = app
+        self.pilot = pilot
+        self._folder = folder
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < deadline
+            await self.pilot.pause(0.02)
+        await self.pilot.pause(0.3)
+
+    async def take(self, name: str) -> None:
+        """At every size; toasts are taken away first."""
+        self.app.clear_notifications()
+        for columns, rows in SIZES:
+            await self.pilot.resize_terminal(columns, rows)
+            await self.pilot.pause(0.4)
+            # Fira Code is fetched from the network, and a page must not do that
+            drawn = self.app.export_screenshot(title="smysl")
+            start, end = drawn.index("@font-face"), drawn.rindex("@font-face")
+            end = drawn.index("}", end) + 1
+            drawn = (drawn[:start] + drawn[end:]).replace("Fira Code", "DejaVu Sans Mono")
+            (self._folder / f"{name}-{columns}x{rows}.svg").write_text(drawn)
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause(0.3)
+
+    def on(self, name: str) -> Callable[[], bool]:
+        return lambda: type(self.app.screen).__name__ == name
+
+    def idle(self) -> bool:
+        session = self.app.main.session
+        return session.op is not None and session.run == "idle" and session.view is not None
+
+
+async def draw(camera: Camera) -> None:
+    app = camera.app
+    main = app.main
+    await camera.until(lambda: main._link == "up")
+    await camera.take("welcome")
+    main.query_one(Prompt).text = QUESTION
+    await camera.press("enter")
+    await camera.until(camera.idle)
+    await camera.take("session")
+    step = next(node for node in main.session.thoughts if node.kind == "step")
+    main.session.selection.choose(step.id)
+    await camera.press("escape", "e")
+    await camera.until(camera.on("Writing"))
+    app.screen.query_one("#text", TextArea).text = "3 * 5"
+    await camera.pilot.pause(1)
+    await camera.take("edit")
+    await camera.press("ctrl+s")
+    await camera.until(lambda: main.session.thoughts.counts().stale)
+    await camera.take("stale")
+    await camera.press("r")
+    await camera.until(camera.on("Confirm"))
+    await camera.take("derive")
+    await camera.press("y")
+    await camera.until(lambda: camera.idle() and not main.session.thoughts.counts().stale)
+    await camera.press("f")
+    await camera.until(camera.on("Form"))
+    app.screen.query_one("#name", Input).value = "other-price"
+    await camera.take("fork")
+    await camera.press("enter")
+    await camera.until(lambda: main.session.branch == "other-price")
+    main.session.selection.choose(step.id)
+    await camera.press("e")
+    await camera.until(camera.on("Writing"))
+    app.screen.query_one("#text", TextArea).text = "3 * 6"
+    await camera.press("ctrl+r")
+    await camera.until(lambda: main.runner.active or main.session.run != "idle" or camera.idle())
+    await camera.until(lambda: camera.idle() and not main.session.thoughts.counts().stale)
+    await camera.press("D")
+    await camera.until(camera.on("ComparisonScreen"))
+    await camera.take("diff")
+    await camera.press("escape", "w")
+    await camera.until(camera.on("WhyScreen"))
+    await camera.take("why")
+    await camera.press("escape")
+    for key, name in (
+        ("f2", "ProgramsScreen"),
+        ("f3", "EnginesScreen"),
+        ("f4", "DaemonScreen"),
+        ("f1", "HelpScreen"),
+        ("ctrl+s", "SessionsScreen"),
+    ):
+        await camera.press(key)
+        await camera.until(camera.on(name))
+        await camera.pilot.pause(1.5)
+        if name == "ProgramsScreen":
+            await camera.press("x")
+            await camera.pilot.pause(1.5)
+        await camera.take(name.removesuffix("Screen").lower())
+    await camera.press("escape", "f8")
+    await camera.take("light")
+    await camera.press("ctrl+p")
+    await camera.until(camera.on("CommandPalette"))
+    await camera.pilot.pause(1)
+    await camera.take("palette")
+
+
+async def photograph(folder: Path) -> None:
+    dirs = find_dirs()
+    app = SmyslApp(dirs, load_settings(dirs), unicode=True)
+    async with app.run_test(size=SIZES[1], notifications=False) as pilot:
+        await draw(Camera(app, pilot, folder))
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else IMAGES
+    folder.mkdir(parents=True, exist_ok=True)
+    names: tuple[Any, ...] = ("CONFIG", "DATA", "CACHE", "RUNTIME")
+    if any(f"SMYSL_{name}_DIR" in os.environ for name in names):
+        asyncio.run(photograph(folder))
+        return
+    with tempfile.TemporaryDirectory(prefix="smysl-") as root:
+        os.environ |= {f"SMYSL_{name}_DIR": f"{root}/{name.lower()}" for name in names}
+        try:
+            asyncio.run(photograph(folder))
+        finally:
+            stop_daemon(find_dirs(), now=True)
+
+
+if __name__ == "__main__":
+    main()
