@@ -83,7 +83,7 @@ def families() -> dict[str, Family]:
             for module in SCENE_MODULES
         ),
         Family("clock", 0.6, _clock),
-        Family("outside", 1.5, _outside),
+        Family("outside", 6.0, _outside),
     ]
     return {family.name: family for family in found}
 

@@ -72,9 +72,9 @@ def outside(rng: Random) -> Problem:
         text = rng.choice(words.FOREIGN)
     elif roll < 0.28:
         text = fill(rng.choice(UNANSWERABLE), rng, same=True)
-    elif roll < 0.50:
+    elif roll < 0.60:
         text = spoilt(rng, lexicon.name(rng))
-    elif roll < 0.54:
+    elif roll < 0.64:
         text = f"{fill(rng.choice(TEMPLATES), rng)} {fill(rng.choice(TEMPLATES), rng)}"
     else:
         text = fill(rng.choice(TEMPLATES), rng)

@@ -29,7 +29,11 @@ PACKS = (
     "money",
     "rates",
     "percent",
+    "daily",
+    "forms",
+    "sheets",
 )
+"""Every scene is as likely as another, so most are of the sheets."""
 VAGUE = ("some", "some", "several", "a few", "many", "a number of")
 STRAY = (
     "What is the favourite colour of {n}?",

@@ -54,3 +54,8 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             if raw <= x1:
                 return y0 + (y1 - y0) * (raw - x0) / (x1 - x0)
         return knots[-1][1]
+
+
+def needed(share: float) -> str:
+    """A threshold for people: `99.9% needed`."""
+    return f"{100 * share:.4g}% needed"

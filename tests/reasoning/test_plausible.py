@@ -45,7 +45,7 @@ def test_a_story_has_no_negative_values_and_no_endless_decimals(
 async def test_a_derivation_that_cannot_be_true_is_outvoted_by_fewer_that_can(
     speaking: Callable[..., ScriptedEngine], dialect: NativeDialect, store: Store
 ) -> None:
-    wrong = ["story 2", "step n1 * n2", "step n0 - n3", "answer n4"]
+    wrong = ["story 2", "step n1 * n2", "step n1 * (n0 - n3)", "answer n4"]
     right = ["story 2", "step n0 * n1", "step n3 - n2", "answer n4"]
     engine = speaking(APPLES, wrong, sampled=[wrong, right], reworded=wrong, check=1.0)
     runtime = Runtime(engine=engine, dialect=dialect, store=store)

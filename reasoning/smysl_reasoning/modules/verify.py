@@ -19,7 +19,7 @@ from smysl_reasoning.modules.base import (
     Settings,
 )
 from smysl_reasoning.nodes import CheckData, Node
-from smysl_reasoning.thresholds import Thresholds
+from smysl_reasoning.thresholds import Thresholds, needed
 from smysl_reasoning.workbench import Workbench
 
 METHOD = "agreement"
@@ -76,7 +76,7 @@ def judge(
     reasons = ["it rests on what a person wrote or pinned"] if winner.held else []
     reasons += [winner.doubt] if winner.doubt else []
     if agreement < thresholds.agreement:
-        reasons.append(f"{found} ({thresholds.agreement:.0%} needed)")
+        reasons.append(f"{found} ({needed(thresholds.agreement)})")
     if choice.total < thresholds.derivations:
         reasons.append(
             f"{choice.total} derivations were compared ({thresholds.derivations} needed)"
@@ -89,7 +89,7 @@ def judge(
 
 
 def _below(probability: float, thresholds: Thresholds) -> str:
-    return f"the checker gives {probability:.1%} ({thresholds.check:.0%} needed)"
+    return f"the checker gives {probability:.1%} ({needed(thresholds.check)})"
 
 
 async def _agreement_node(
@@ -120,7 +120,7 @@ def _shown(choice: Chosen, wanted: float, outside: bool) -> str:
         return "the derivations give no answer to stand by"
     agreeing = dict(choice.votes)[choice.winner.answer]
     answer = choice.winner.answer
-    text = f"{agreeing} of {choice.total} derivations agree on {answer} ({wanted:.0%} needed)"
+    text = f"{agreeing} of {choice.total} derivations agree on {answer} ({needed(wanted)})"
     if choice.outvoted and choice.main is not None:
         said = choice.main.answer
         text += f"; the main derivation, with {said or 'no answer'}, was outvoted"

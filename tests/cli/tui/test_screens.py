@@ -210,14 +210,19 @@ async def test_a_session_is_opened_from_the_command_line(opened: Any, shell: Any
 
 async def test_keys_are_remapped_and_a_mistake_is_named(own: Any, opened: Any) -> None:
     own.dirs.config.mkdir(parents=True, exist_ok=True)
-    own.dirs.config_file.write_text('[tui]\ntheme = "light"\n[tui.keys]\nhelp = "f9"\n')
+    own.dirs.config_file.write_text('[tui]\ntheme = "light"\n[tui.keys]\nhelp = "f9"\nfork = "e"\n')
     async with opened(own.dirs) as person:
         assert person.app.theme == "textual-light"
         await person.press("f1")
         assert person.app.screen is person.app.main
         await person.press("f9")
         await on(person, "HelpScreen")
-        assert "F9" in "".join(str(value) for value in person.app._settings.keys.values()).upper()
+        assert "f9" in person.shown()
+        await person.press("escape")
+        await person.ask(QUESTION)
+        await person.press("e")  # which was that of edit
+        await person.dialog("Form")
+        assert "Begin a branch" in person.shown()
 
 
 async def test_no_color_leaves_signs_and_words(

@@ -25,7 +25,7 @@ class Fact(NamedTuple):
 
 def inspect(node: NodeView, thoughts: Thoughts, versions: Sequence[VersionView] = ()) -> list[Fact]:
     stats = node.stats
-    facts = [Fact("node", f"{node.kind} {node.id}"), Fact("status", _status(node))]
+    facts = [Fact("kind", node.kind), Fact("id", node.id), Fact("status", _status(node))]
     if stats.confidence is not None:
         facts.append(Fact("confidence", f"{stats.confidence:.3f}"))
     facts += [Fact("input", _input(edge.role, edge.node, thoughts)) for edge in node.inputs]

@@ -42,10 +42,14 @@ class Page(Screen[None]):
 
     def do(self, name: str, deed: Deed) -> None:
         """Begin a deed. One that goes on already is not begun twice."""
-        if name in self._under_way:
+        if self.does(name):
             return
         self._under_way.add(name)
         begin(self, partial(self._doing, name, deed), name)
+
+    def does(self, name: str) -> bool:
+        """Whether a deed goes on."""
+        return name in self._under_way
 
     async def _doing(self, name: str, deed: Deed) -> None:
         try:

@@ -24,8 +24,8 @@ class Watcher:
         """Never starts a daemon: somebody may have stopped it on purpose. Never raises."""
         screen = self._screen
         id = screen.session.id
-        if screen.runner.active:
-            return
+        if screen.runner.active or screen.does("open"):
+            return  # what goes on says itself how the daemon is
         try:
             if id is None:
                 await screen.smysl.requests.ask(

@@ -13,6 +13,7 @@ from smysl_reasoning.modules.base import (
 )
 from smysl_reasoning.modules.chat import talk
 from smysl_reasoning.nodes import CheckData
+from smysl_reasoning.thresholds import needed
 from smysl_reasoning.workbench import Workbench, digest
 
 LABEL = "check@1"
@@ -55,7 +56,7 @@ async def checked(bench: Workbench, derived: Derived, name: str) -> Checked:
     draft.start("check")
     chosen = await talk.choose(bench, prompt, OPTIONS)
     probability, wanted = chosen.probabilities[0], bench.thresholds.check
-    text = f"the model gives {probability:.1%} that this is right ({wanted:.0%} needed)"
+    text = f"the model gives {probability:.1%} that this is right ({needed(wanted)})"
     data = CheckData(METHOD, probability, probability >= wanted)
     return Checked(await draft.finish("check", text, data, stats=chosen.stats), probability)
 
