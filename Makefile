@@ -51,7 +51,7 @@ contracts: $(VENV)/.dev
 model-card: $(VENV)/.dev ## measure the bundled model on held-out problems and write its card's tables
 	rm -rf eval-results/card && mkdir -p eval-results/card
 	$(BIN)/smysl-forge export -f all -n 100 > eval-results/card/field.jsonl
-	$(BIN)/smysl-eval run eval-results/card/field.jsonl newcomer numbers outside \
+	$(BIN)/smysl-eval run eval-results/card/field.jsonl newcomer wordings numbers outside \
 	    -p direct,solve --own-daemon -j 6 --out eval-results/card/results
 	$(BIN)/smysl-eval report eval-results/card/results --card models/zerno/README.md
 	$(BIN)/smysl-eval gate eval-results/card/results --gates evals/gates.toml
@@ -59,6 +59,7 @@ model-card: $(VENV)/.dev ## measure the bundled model on held-out problems and w
 calibration: $(VENV)/.dev ## choose the thresholds and fit the confidences of models/zerno on problems of their own
 	rm -rf eval-results/calibration && mkdir -p eval-results/calibration
 	$(BIN)/smysl-forge export -f all -n 40 --seed 900000000 > eval-results/calibration/field.jsonl
+	$(BIN)/smysl-forge export -f outside -n 160 --seed 910000000 >> eval-results/calibration/field.jsonl
 	$(BIN)/smysl-eval run eval-results/calibration/field.jsonl -p direct,chain,solve --fresh --own-daemon -j 6 \
 	    --out eval-results/calibration/results
 	$(BIN)/smysl-eval calibrate eval-results/calibration/results --write models/zerno/dialect.json
