@@ -66,7 +66,7 @@ calibration: $(VENV)/.dev ## choose the thresholds and fit the confidences of mo
 
 programs-table: $(VENV)/.dev ## compare the programs on held-out problems and write docs/programs-measured.md
 	rm -rf eval-results/programs && mkdir -p eval-results/programs
-	$(BIN)/smysl-forge export -f all -n 20 > eval-results/programs/field.jsonl
+	$(BIN)/smysl-forge export -f all -n 10 > eval-results/programs/field.jsonl
 	$(BIN)/smysl-eval run eval-results/programs/field.jsonl newcomer --fresh --own-daemon -j 6 \
 	    -p direct,chain,solve,vote,best-of,reflect,tree,ensemble,auto --out eval-results/programs/results
 	$(BIN)/smysl-eval programs eval-results/programs/results --page docs/programs-measured.md
