@@ -15,7 +15,25 @@ from smysl_evals.records import Record
 
 AGREEMENT = "agreement"
 CHECKER = "checker"
-GRID = (0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999, 0.9995)
+GRID = (
+    0.3,
+    0.4,
+    0.5,
+    0.6,
+    0.7,
+    0.75,
+    0.8,
+    0.85,
+    0.9,
+    0.93,
+    0.95,
+    0.97,
+    0.98,
+    0.99,
+    0.995,
+    0.999,
+    0.9995,
+)
 """Checker probabilities that are tried as threshold."""
 LEAST_AGREEMENT = 0.6
 """A verdict needs a clear majority, however sure the checker is."""
