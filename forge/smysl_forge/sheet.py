@@ -13,8 +13,8 @@ A sheet is a text file of paragraphs. The last line of a paragraph starts with `
 (now and then a plural that no list has), a capital letter alone is a person's name, `{he} {his} {him}` are A's pronouns
 (`{B.he}` those of B), and `(this|that|)` is a choice that is not repeated. Arithmetic is steps between `;`, over drawn
 numbers, earlier steps and plain numbers. A problem is drawn again unless every step is >= 0, its answer is above 0,
-`if` holds, and steps are whole where all drawn numbers are (else have two decimals at most); `=~` lets steps have up to two
-decimals all the same.
+`if` holds, and steps are whole where all drawn numbers are (else have two decimals at most); `=~` lets steps have up
+to two decimals all the same.
 
 Knows this grammar; the builder of `story` knows slots and derivations.
 """
