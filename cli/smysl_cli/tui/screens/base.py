@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from textual.css.query import NoMatches
 from textual.screen import Screen
 
 from smysl_cli.diagnostics import CommandFailed
@@ -40,6 +41,12 @@ class Page(Screen[None]):
     def narrow(self) -> bool:
         return self.app.size.width < NARROW
 
+    @property
+    def is_shown(self) -> bool:
+        """False before the first look and while the app closes: widgets go before the work that
+        would draw on them."""
+        return self.is_mounted and self.app.is_running
+
     def do(self, name: str, deed: Deed) -> None:
         """Begin a deed. One that goes on already is not begun twice."""
         if self.does(name):
@@ -57,7 +64,11 @@ class Page(Screen[None]):
             if done is not None:
                 await done
         except FORESEEN as error:
-            self.fail(error)
+            if self.is_shown:
+                self.fail(error)
+        except NoMatches:
+            if self.is_shown:
+                raise
         finally:
             self._under_way.discard(name)
 

@@ -57,7 +57,7 @@ class Runner:
     async def drain(self) -> None:
         """Take over everything that has arrived, in one repaint."""
         self._pace.drawn()
-        if self._feed is None:
+        if self._feed is None or not self._screen.is_shown:
             return
         session = self._screen.session
         events: list[RunEvent] = []

@@ -199,7 +199,7 @@ class SessionScreen(Page):
 
     def draw(self, *, turn: bool = False) -> None:
         """Everything from the state, once."""
-        if not self.is_mounted:
+        if not self.is_shown:
             return
         session = self.session
         self.query_one(Graph).refresh_rows(turn=turn)
@@ -226,6 +226,8 @@ class SessionScreen(Page):
         return outcome.verdict_words(session.view.verdict) if session.view is not None else ""
 
     def _draw_node(self) -> None:
+        if not self.is_shown:
+            return
         node = self.session.selected
         self.query_one(Reader).show(node)
         if node is None:
@@ -255,7 +257,7 @@ class SessionScreen(Page):
             self._draw_node()
 
     def _turn(self) -> None:
-        if self.session.thoughts.counts().running:
+        if self.is_shown and self.session.thoughts.counts().running:
             self.query_one(Graph).refresh_rows(turn=True)
 
     # ---------------------------------------------------------------- panes
