@@ -61,6 +61,9 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     """From the first call on."""
 
 
+UNLIMITED = Budget()
+
+
 class Line(NamedTuple):
     """Tokens up to and including the one that ends a line, and what they cost."""
 
@@ -90,7 +93,7 @@ class Calls:
     def __init__(
         self,
         engine: Engine,
-        budget: Budget = Budget(),  # noqa: B008  frozen
+        budget: Budget = UNLIMITED,
         *,
         allowed: bool = True,
         scope: str | None = None,
@@ -113,7 +116,7 @@ class Calls:
         self._ceased = 0.0
         self.usage = Usage()
 
-    def part(self, scope: str, budget: Budget = Budget()) -> "Calls":  # noqa: B008  frozen
+    def part(self, scope: str, budget: Budget = UNLIMITED) -> "Calls":
         """Calls that are a part of these, with a budget of their own."""
         return Calls(self._engine, budget, allowed=self._allowed, scope=scope, within=self)
 

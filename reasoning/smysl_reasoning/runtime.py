@@ -12,7 +12,7 @@ import msgspec
 
 from smysl_engines.base import Engine
 from smysl_reasoning.analysis import analysed
-from smysl_reasoning.calls import Budget, Calls
+from smysl_reasoning.calls import UNLIMITED, Budget, Calls
 from smysl_reasoning.changes import Changed, Preview, ReplayReport
 from smysl_reasoning.compiler import Stopwatch, compile_flat, compile_plan
 from smysl_reasoning.dialects.base import Dialect
@@ -497,7 +497,7 @@ class Runtime:
             standing=Standing(graph),
             calls=Calls(
                 self._engine,
-                budget if purpose == "write" else Budget(),
+                budget if purpose == "write" else UNLIMITED,
                 allowed=purpose != "preview",
             ),
             info=self._engine.info,
