@@ -23,10 +23,18 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
     min_p: float = 0.0
     """Drop tokens whose probability is below min_p times the likeliest one's (Nguyen et al., 2024).
     """
+    repetition_penalty: float = 1.0
+    """Above 1, logits of tokens that the prompt or the output already holds are divided by it if
+    positive, multiplied if negative (Keskar et al., 2019); below 1 it favours them."""
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    """Added to these tokens' logits, after the penalty; -inf forbids a token."""
     seed: int = 0
     max_tokens: int = 256
     stop: tuple[int, ...] = ()
     """Token ids that end the call; the stop token itself is delivered as the last id."""
+    stop_texts: tuple[str, ...] = ()
+    """The call ends as soon as its output's text holds one of these; the token that completes it is
+    delivered as the last id."""
 
 
 class Choice(msgspec.Struct, frozen=True, tag=True):
@@ -76,6 +84,12 @@ says "length".
 """
 
 
+class Mix(msgspec.Struct, frozen=True):
+    """A weighted sum of adapters: each one's change to the base model times its weight."""
+
+    parts: tuple[tuple[str, float], ...]
+
+
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One generation request."""
 
@@ -87,11 +101,27 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     constraint: Constraint | None = None
     logprobs: bool = False
     """Also report the natural log-probability of each chosen token,
-    under the model's own distribution: untempered, uncut, unconstrained.
+    under the model's own distribution: untempered, uncut, unconstrained, unbiased.
     """
-    adapter: str | None = None
+    top_logprobs: int = 0
+    """Beside each chosen token, this many of the likeliest ones; needs `logprobs`."""
+    echo: bool = False
+    """Also report the prompt's log-probabilities, in the finish. Nothing of the prompt is taken from
+    the cache then, because its logits are needed."""
+    adapter: str | Mix | None = None
+    activation: int | None = None
+    """Where in the prompt the adapter sets in; the tokens before see the base model, and share its
+    KV. None: at the start, or for an activated adapter (aLoRA; Greenewald et al., 2025) where its
+    invocation tokens occur last."""
     priority: int = 0
-    """Lower runs first."""
+    """Lower runs first, and may send a call of higher number back to the queue."""
+    session: str = ""
+    """Calls of one priority take turns by session: the one that was served least is next."""
+    timeout_s: float | None = None
+    """After this time from its submission the call ends with "deadline", whatever it has."""
+    lookup: tuple[int, ...] = ()
+    """Text that the output may repeat, besides the prompt: where drafts are looked up (prompt
+    lookup; Saxena, 2023). It never changes what is generated."""
 
 
 class Delta(msgspec.Struct, frozen=True, tag=True):
@@ -99,13 +129,20 @@ class Delta(msgspec.Struct, frozen=True, tag=True):
 
     ids: tuple[int, ...]
     logprobs: tuple[float, ...] = ()
+    top: tuple["Likeliest", ...] = ()
+    """For each token, if `top_logprobs` was asked."""
+
+
+Likeliest = tuple[tuple[int, float], ...]
+"""(token, log-probability) of the likeliest tokens at one place, likeliest first."""
 
 
 class Finish(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """The last thing a stream yields, exactly once."""
 
     reason: str
-    """"stop" (a stop token, a completed choice or grammar), "length", or "cancelled"."""
+    """"stop" (a stop token or text, a completed choice or grammar), "length", "deadline" or
+    "cancelled"."""
     prompt_tokens: int
     cached_tokens: int
     """Prompt tokens whose KV was reused."""
@@ -118,6 +155,16 @@ class Finish(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Probability of each option of a `Choice`, summing to 1:
     softmax over the options' log-likelihoods.
     """
+    stop_text: str | None = None
+    """Which of `stop_texts` ended the call."""
+    drafted_tokens: int = 0
+    """Tokens that were guessed by lookup and computed with the one before them."""
+    accepted_tokens: int = 0
+    """Guesses that were what the model then chose."""
+    prompt_logprobs: tuple[float, ...] = ()
+    """Under `echo`: of each prompt token but the first."""
+    prompt_top: tuple[Likeliest, ...] = ()
+    """Under `echo` with `top_logprobs`: at each prompt token but the first."""
 
 
 class Stream(Protocol):
