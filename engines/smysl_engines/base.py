@@ -198,6 +198,48 @@ class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
     precision: str = "fp32"
 
 
+State = tuple[tuple[str, float], ...]
+"""Adapters at work and their weights, by name in order; () is the base model."""
+
+
+class EngineStats(msgspec.Struct, frozen=True, kw_only=True):
+    """What an engine holds now, and what it has done since it was opened."""
+
+    running: int = 0
+    waiting: int = 0
+    block_tokens: int = 0
+    """Positions of a block of KV memory."""
+    blocks: int = 0
+    """The cap: each is held by a running call, cached, or free."""
+    held_blocks: int = 0
+    cached_blocks: int = 0
+    weights_bytes: int = 0
+    kv_bytes: int = 0
+    """Of held and cached blocks."""
+    kv_cap_bytes: int = 0
+    prompt_tokens: int = 0
+    """Of the calls admitted so far."""
+    cached_tokens: int = 0
+    """Of those, reused."""
+    restored_tokens: int = 0
+    """Of those, read from snapshots."""
+    computed_tokens: int = 0
+    generated_tokens: int = 0
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
+    steps: int = 0
+    """Passes that gave every running call a token."""
+    preempted: int = 0
+    """Times a running call was sent back to the queue."""
+    evicted_blocks: int = 0
+    saved_blocks: int = 0
+    """Snapshots written."""
+    finished: dict[str, int] = {}
+    """Calls by the reason of their end; "failed" for those that raised."""
+    prefill_tokens_per_s: float = 0.0
+    """Lately."""
+
+
 class Engine(Protocol):
     """A compiled model that answers many calls at once."""
 
@@ -214,6 +256,10 @@ class Engine(Protocol):
         """Mean of the last hidden states of each prompt,
         L2-normalised: [len(prompts)][hidden size].
         """
+        ...
+
+    def stats(self) -> EngineStats:
+        """Any thread; the numbers may be of two neighbouring steps."""
         ...
 
     def close(self) -> None:

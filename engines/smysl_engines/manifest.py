@@ -5,6 +5,7 @@ Knows manifest.json and file hashes; never a backend, and not where engines are 
 
 import hashlib
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -107,6 +108,33 @@ class Quantisation(msgspec.Struct, frozen=True, kw_only=True):
     """On lines of the text that nothing was fitted to."""
 
 
+class Width(msgspec.Struct, frozen=True):
+    """Of one product of every layer, as the adapter's arrays have it."""
+
+    inputs: int
+    outputs: int
+
+
+class AdapterEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One adapter of an engine's bank."""
+
+    kind: Literal["lora", "alora"]
+    """An activated adapter (aLoRA; Greenewald et al., 2025) leaves the tokens before its invocation
+    to the base model."""
+    file: str
+    """Its arrays; described in docs/engines.md."""
+    ranks: dict[str, int]
+    """Of each product it changes, by role (`qkv`, `o`, `gate_up`, `down`), in every layer."""
+    widths: dict[str, Width]
+    """Of the same products."""
+    invocation: tuple[int, ...] = ()
+    """Token ids that an activated adapter sets in at."""
+    source: dict[str, FileEntry] = {}
+    """The files it was read from."""
+    verification: Verification | None = None
+    """Of the engine under this adapter, against the checkpoint with the adapter merged."""
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """manifest.json."""
 
@@ -127,15 +155,24 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str
     quantisation: Quantisation | None = None
     """None for fp32, and for engines of versions that could only round to nearest."""
+    adapters: dict[str, AdapterEntry] = {}
+    """The bank, by name; its files are among `files`."""
 
 
 def fingerprint(
-    backend: str, precision: str, architecture: Architecture, files: dict[str, FileEntry]
+    backend: str,
+    precision: str,
+    architecture: Architecture,
+    files: dict[str, FileEntry],
+    adapters: dict[str, AdapterEntry] | None = None,
 ) -> str:
     """16 bytes in hex over all that decides the output: 32 characters.
     The model's name is not part of it.
     """
-    deciding = (FORMAT, backend, precision, architecture, sorted(files.items()))
+    deciding: tuple[object, ...] = FORMAT, backend, precision, architecture, sorted(files.items())
+    if adapters:
+        bank = [(n, a.kind, a.file, a.invocation) for n, a in sorted(adapters.items())]
+        deciding = *deciding, bank
     return hashlib.blake2b(msgspec.msgpack.encode(deciding), digest_size=16).hexdigest()
 
 
@@ -170,8 +207,15 @@ def read_manifest(directory: Path) -> Manifest:
         raise _corrupt(directory, f"its format is {manifest.format}, this program reads {FORMAT}")
     if bad := [name for name in manifest.files if Path(name).name != name]:
         raise _corrupt(directory, f"it names the file {bad[0]!r} outside its directory")
+    for name, entry in manifest.adapters.items():
+        if entry.file not in manifest.files:
+            raise _corrupt(directory, f"it does not list {entry.file!r} of adapter {name!r}")
     expected = fingerprint(
-        manifest.backend, manifest.precision, manifest.architecture, manifest.files
+        manifest.backend,
+        manifest.precision,
+        manifest.architecture,
+        manifest.files,
+        manifest.adapters,
     )
     if manifest.fingerprint != expected:
         raise _corrupt(directory, f"its contents have the fingerprint {expected}")

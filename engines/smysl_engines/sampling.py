@@ -5,10 +5,14 @@ of (seed, position) alone: Philox, a counter-based generator (Salmon et al., 201
 neighbours in the batch cannot change what it draws.
 """
 
+import math
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from smysl_engines.base import EngineError, Sampling
+from smysl_engines.base import EngineError, Likeliest, Sampling
 
 Logits = npt.NDArray[np.float32]
 """[vocabulary], float32."""
@@ -18,27 +22,58 @@ Probabilities = npt.NDArray[np.float64]
 
 BLOCK = 64
 """Random numbers made at once: making a generator costs more than using it."""
+GROUPS = 64
+"""Values of one group when looking for the largest: see `kth_largest`."""
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class Sampler:
-    """One call's way to choose. `allowed` restricts all its tokens to these ids."""
+    """One call's way to choose. `allowed` restricts all its tokens to these ids.
 
-    def __init__(self, sampling: Sampling, allowed: tuple[int, ...] | None = None) -> None:
+    `prompt` is what the call begins with; `took` must be told every token that follows it.
+    """
+
+    def __init__(
+        self,
+        sampling: Sampling,
+        allowed: tuple[int, ...] | None = None,
+        prompt: Iterable[int] = (),
+    ) -> None:
         self._sampling = sampling
         self._allowed = None if allowed is None else np.unique(np.array(allowed, np.int64))
-        self.plain_greedy = sampling.temperature == 0 and allowed is None
+        self._held = None if sampling.repetition_penalty == 1 else _Held(prompt)
+        self._biased = np.array([token for token, _ in sampling.logit_bias], np.int64)
+        self._biases = np.array([bias for _, bias in sampling.logit_bias], np.float64)
+        self._adjusts = self._held is not None or len(self._biased) > 0
+        self.plain_greedy = sampling.temperature == 0 and allowed is None and not self._adjusts
         """The choice is the row's argmax, which a batch can take for all rows at once."""
         self._block = -1
         self._uniforms: list[float] = []
 
+    def took(self, token: int) -> None:
+        """The output goes on with a token, chosen here or not. O(1)."""
+        if self._held is not None:
+            self._held.add(token)
+
     def choose(self, logits: Logits, position: int, allowed: TokenIds | None = None) -> int:
         """The token at `position` of the output (0 is the first), which must be one of `allowed`.
-        Raises `EngineError` for logits of NaN.
+        Leaves the logits as they are. Raises `EngineError` for logits of NaN, and where no token is
+        possible.
         """
         if allowed is None:
             allowed = self._allowed
         candidates = logits if allowed is None else logits[allowed]
+        if not len(candidates):
+            raise EngineError("no token is possible: the constraint allows none here")
         require_numbers(candidates)
+        if self._adjusts:
+            row = self._adjusted(logits)
+            candidates = row if allowed is None else row[allowed]
+            if candidates.max() == -math.inf:
+                raise EngineError(
+                    f"no token is possible: logit_bias forbids all {len(candidates)} that the "
+                    "vocabulary and the constraint leave. Forbid fewer."
+                )
         if self._sampling.temperature == 0:
             index = int(candidates.argmax())
         else:
@@ -46,11 +81,56 @@ class Sampler:
             index = draw(chances, self._uniform(position))
         return index if allowed is None else int(allowed[index])
 
+    def _adjusted(self, logits: Logits) -> Logits:
+        """A copy with the penalty of CTRL (Keskar et al., 2019), each token once however often it
+        occurs, and then the biases."""
+        row = logits.copy()
+        # what goes beyond float32 below is as good as forbidden, above it is the largest there is
+        with np.errstate(over="ignore"):
+            if self._held is not None:
+                ids, penalty = self._held.ids(), self._sampling.repetition_penalty
+                found = row[ids].astype(np.float64)
+                row[ids] = np.minimum(
+                    np.where(found > 0, found / penalty, found * penalty), _LARGEST
+                )
+            if len(self._biased):
+                row[self._biased] = np.minimum(row[self._biased] + self._biases, _LARGEST)
+        return row
+
     def _uniform(self, position: int) -> float:
         block, offset = divmod(position, BLOCK)
         if block != self._block:
             self._block, self._uniforms = block, uniforms(self._sampling.seed, block)
         return self._uniforms[offset]
+
+
+class _Held:
+    """The tokens of a growing text, each once. Counts the text it begins with when first asked: a
+    call may wait for long."""
+
+    def __init__(self, text: Iterable[int]) -> None:
+        self._text = text
+        self._known: set[int] | None = None
+        self._ids = np.empty(0, np.int64)
+
+    def add(self, token: int) -> None:
+        known = self._count()
+        if token not in known:
+            if len(known) == len(self._ids):
+                self._ids = np.concatenate([self._ids, np.empty(max(64, len(known)), np.int64)])
+            self._ids[len(known)] = token
+            known.add(token)
+
+    def ids(self) -> TokenIds:
+        """In no order; until the next `add`."""
+        return self._ids[: len(self._count())]
+
+    def _count(self) -> set[int]:
+        if self._known is None:
+            self._known = set(self._text)
+            self._text = ()
+            self._ids = np.fromiter(self._known, np.int64, len(self._known))
+        return self._known
 
 
 def require_numbers(logits: Logits) -> None:
@@ -65,13 +145,14 @@ def distribution(logits: Logits, sampling: Sampling) -> Probabilities:
 
     Top-p counts within what top-k kept. Tokens as likely as the k-th are all kept.
     """
-    chances = logits.astype(np.float64)
-    chances -= chances.max()
+    scores = logits.astype(np.float64)
+    scores -= scores.max()
     with np.errstate(over="ignore"):
-        chances /= sampling.temperature
-    np.exp(chances, out=chances)
-    if 0 < sampling.top_k < len(chances):
-        chances[chances < np.partition(chances, -sampling.top_k)[-sampling.top_k]] = 0
+        scores /= sampling.temperature
+        if 0 < sampling.top_k < len(scores):
+            scores[scores < kth_largest(scores, sampling.top_k)] = -math.inf
+        # in float64 numpy's exp takes a hundred times as long
+        chances = np.exp(scores.astype(np.float32)).astype(np.float64)
     chances /= chances.sum()
     if sampling.top_p < 1:
         _cut_nucleus(chances, sampling.top_p)
@@ -97,12 +178,11 @@ def _cut_nucleus(chances: Probabilities, top_p: float) -> None:
 
 def draw(chances: Probabilities, at: float) -> int:
     """The token whose interval of the cumulated distribution holds `at`, a number in [0, 1)."""
-    cumulated = np.cumsum(chances)
+    possible = np.flatnonzero(chances)
+    cumulated = np.cumsum(chances[possible])
     index = int(cumulated.searchsorted(at * cumulated[-1], side="right"))
-    if index == len(chances) or chances[index] == 0:
-        # rounding carried `at` to the very end, past the last token with any chance
-        return int(np.flatnonzero(chances)[-1])
-    return index
+    # rounding may carry `at` to the very end
+    return int(possible[min(index, len(possible) - 1)])
 
 
 def uniforms(seed: int, block: int) -> list[float]:
@@ -114,6 +194,31 @@ def uniforms(seed: int, block: int) -> list[float]:
 
 
 def log_probabilities(logits: Logits) -> Probabilities:
-    """Natural logarithm of softmax."""
-    shifted = logits.astype(np.float64) - float(logits.max())
-    return np.asarray(shifted - np.log(np.exp(shifted).sum()), np.float64)
+    """Natural logarithm of softmax. Raises `EngineError` for logits of NaN."""
+    require_numbers(logits)
+    largest = logits.max()
+    with np.errstate(over="ignore"):
+        total = np.exp(logits - largest).sum(dtype=np.float64)
+    return np.asarray(logits.astype(np.float64) - (float(largest) + math.log(total)), np.float64)
+
+
+def top(scores: Probabilities, count: int) -> Likeliest:
+    """The `count` likeliest tokens with their scores (`log_probabilities`, as a rule), likeliest
+    first; ties by lower id. All of them where there are fewer."""
+    count = min(count, len(scores))
+    if count < 1:
+        return ()
+    likely = np.flatnonzero(scores >= kth_largest(scores, count))
+    likely = likely[np.argsort(-scores[likely], kind="stable")][:count]
+    return tuple(zip(likely.tolist(), scores[likely].tolist(), strict=True))
+
+
+def kth_largest(values: npt.NDArray[Any], k: int) -> float:
+    """The k-th of them from above, 1 <= k <= len(values), none NaN. One pass over many values and a
+    partition of few: numpy's partition of 150,000 takes 10 ms."""
+    width = len(values) // GROUPS
+    if k < width:
+        # k groups have a maximum of at least this, so k values are
+        maxima = values[: width * GROUPS].reshape(GROUPS, width).max(axis=0)
+        values = values[values >= np.partition(maxima, width - k)[width - k]]
+    return float(np.partition(values, len(values) - k)[len(values) - k])

@@ -1,14 +1,15 @@
 """An engine that answers from a function: for tests of everything above the `Engine` protocol.
 
-Keeps the protocol's promises (checks, stop, length, cancellation, exactly one finish); knows no
-model and
-no numpy. A stream advances while it is iterated, on the event loop of whoever iterates it.
+Keeps the protocol's promises (checks, stop, length, deadline, cancellation, exactly one finish);
+knows no model, no tokenizer and no numpy. A stream advances while it is iterated, on the event loop
+of whoever iterates it.
 """
 
 import asyncio
 import math
 import time
 import weakref
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
@@ -21,7 +22,9 @@ from smysl_engines.base import (
     EngineClosed,
     EngineError,
     EngineInfo,
+    EngineStats,
     Finish,
+    Likeliest,
 )
 from smysl_engines.checks import check_call, check_tokens
 
@@ -51,9 +54,11 @@ class ScriptedEngine:
 
     `answer` returns token ids or a `Scripted`; an exception from it fails the call with
     `EngineError`. Under a `Choice` ids must spell an option; under a `Regex`, `JsonSchema` or
-    `Grammar` they are taken as they are, for there is no tokenizer to read them with. Ids
-    that run out before a stop token finish with reason "stop". `calls` records what was submitted,
-    in order; `running` counts streams begun and not ended.
+    `Grammar` they are taken as they are, and `stop_texts` end nothing, for there is no tokenizer to
+    read them with. Ids that run out before a stop token finish with reason "stop". Every token of a
+    prompt has log-probability 0, and is the likeliest at its place, as every token of the answer is.
+    Penalty and bias are up to `answer`. `calls` records what was submitted, in order; `running`
+    counts streams begun and not ended.
     """
 
     def __init__(
@@ -83,6 +88,8 @@ class ScriptedEngine:
         self._seconds_per_token = seconds_per_token
         self._streams: weakref.WeakSet[ScriptedStream] = weakref.WeakSet()
         self._closed = False
+        self._counts: Counter[str] = Counter()
+        self._finished: Counter[str] = Counter()
         self.calls: list[Call] = []
 
     @property
@@ -98,7 +105,7 @@ class ScriptedEngine:
             raise EngineClosed("the scripted engine is closed; open a new one")
         check_call(call, self._info)
         self.calls.append(call)
-        stream = ScriptedStream(call, self._answer, self._seconds_per_token)
+        stream = ScriptedStream(call, self._answer, self._seconds_per_token, self._note)
         self._streams.add(stream)
         return stream
 
@@ -108,6 +115,25 @@ class ScriptedEngine:
         for prompt in prompts:
             check_tokens("prompt", prompt, self._info.vocabulary)
         return [self._embed(prompt) for prompt in prompts]
+
+    def stats(self) -> EngineStats:
+        return EngineStats(
+            running=self.running,
+            waiting=sum(not stream.begun for stream in self._streams),
+            prompt_tokens=self._counts["prompt_tokens"],
+            cached_tokens=self._counts["cached_tokens"],
+            generated_tokens=self._counts["generated_tokens"],
+            finished=dict(self._finished),
+        )
+
+    def _note(self, end: Finish | None) -> None:
+        """A stream has ended; None if it failed."""
+        if end is None:
+            self._finished["failed"] += 1
+            return
+        self._finished[end.reason] += 1
+        for name in ("prompt_tokens", "cached_tokens", "generated_tokens"):
+            self._counts[name] += getattr(end, name)
 
     def close(self) -> None:
         self._closed = True
@@ -119,14 +145,22 @@ class ScriptedStream:
     """One scripted call, iterated once."""
 
     def __init__(
-        self, call: Call, answer: Callable[[Call], Answer], seconds_per_token: float
+        self,
+        call: Call,
+        answer: Callable[[Call], Answer],
+        seconds_per_token: float,
+        note: Callable[[Finish | None], None],
     ) -> None:
+        """`note` is told the end, None if the call fails."""
         self._call = call
         self._answer = answer
         self._seconds_per_token = seconds_per_token
+        self._note = note
+        self._deadline = time.monotonic() + (math.inf if call.timeout_s is None else call.timeout_s)
         self._cancelled = False
         self._wake: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self._events: AsyncIterator[Delta | Finish] | None = None
+        self.begun = False
         self.running = False
 
     def __aiter__(self) -> AsyncIterator[Delta | Finish]:
@@ -144,41 +178,69 @@ class ScriptedStream:
     async def _play(self) -> AsyncIterator[Delta | Finish]:
         event = asyncio.Event()
         self._wake = (asyncio.get_running_loop(), event)
-        self.running = True
+        self.begun = self.running = True
         started = time.monotonic()
         call = self._call
-        sent: list[int] = []
-        reason = "stop"
+        count = 0
+        end: Finish | None = None
+        reason = self._cut()
         try:
-            script = self._script()
-            for position, token in enumerate(script.ids):
-                if len(sent) == call.sampling.max_tokens and script.choice is None:
-                    reason = "length"
-                    break
+            script = self._script() if reason is None else Scripted()
+            # a choice is whole, whatever its length and its tokens
+            limit = call.sampling.max_tokens if script.choice is None else len(script.ids)
+            for position, token in enumerate(script.ids[:limit]):
                 await self._pause(event)
-                if self._cancelled:
+                if reason := self._cut():
                     break
-                sent.append(token)
-                yield Delta((token,), script.logprobs[position : position + 1])
+                count += 1
+                logprobs = script.logprobs[position : position + 1]
+                yield Delta((token,), logprobs, self._top((token,), logprobs))
                 if token in call.sampling.stop and script.choice is None:
+                    reason = "stop"
                     break
-            else:
-                if script.error is not None:
-                    raise EngineError(script.error)
-                if len(sent) == call.sampling.max_tokens and script.choice is None:
-                    reason = "length"
-            complete = not self._cancelled
-            yield Finish(
-                reason=reason if complete else "cancelled",
+            if reason is None and script.error is not None and count == len(script.ids):
+                raise EngineError(script.error)
+            if self._cancelled:
+                reason = "cancelled"
+            elif reason is None:
+                reason = "length" if count == limit and script.choice is None else "stop"
+            whole = reason not in ("cancelled", "deadline")
+            given = call.prompt[1:] if call.echo else ()
+            end = Finish(
+                reason=reason,
                 prompt_tokens=len(call.prompt),
                 cached_tokens=script.cached_tokens,
-                generated_tokens=len(sent),
+                generated_tokens=count,
                 seconds=time.monotonic() - started,
-                choice=script.choice if complete else None,
-                probabilities=script.probabilities if complete else (),
+                choice=script.choice if whole else None,
+                probabilities=script.probabilities if whole else (),
+                prompt_logprobs=(0.0,) * len(given),
+                prompt_top=self._top(given, (0.0,) * len(given)),
             )
+            yield end
+        except (GeneratorExit, asyncio.CancelledError):
+            end = end or Finish(
+                reason="cancelled",
+                prompt_tokens=len(call.prompt),
+                cached_tokens=0,
+                generated_tokens=count,
+                seconds=time.monotonic() - started,
+            )
+            raise
         finally:
             self.running = False
+            self._note(end)
+
+    def _cut(self) -> str | None:
+        """Why the call must not go on."""
+        if self._cancelled:
+            return "cancelled"
+        return "deadline" if time.monotonic() >= self._deadline else None
+
+    def _top(self, ids: Sequence[int], logprobs: Sequence[float]) -> tuple[Likeliest, ...]:
+        if not self._call.top_logprobs:
+            return ()
+        return tuple((pair,) for pair in zip(ids, logprobs, strict=True))
 
     async def _pause(self, cancelled: asyncio.Event) -> None:
         if self._cancelled:
@@ -186,14 +248,13 @@ class ScriptedStream:
         if self._seconds_per_token <= 0:
             await asyncio.sleep(0)
             return
+        left = max(0.0, self._deadline - time.monotonic())
         try:
-            await asyncio.wait_for(cancelled.wait(), self._seconds_per_token)
+            await asyncio.wait_for(cancelled.wait(), min(self._seconds_per_token, left))
         except TimeoutError:
             pass
 
     def _script(self) -> Scripted:
-        if self._cancelled:
-            return Scripted()
         try:
             answer = self._answer(self._call)
         except EngineError:
@@ -202,8 +263,9 @@ class ScriptedStream:
             raise EngineError(f"the script failed: {error}") from error
         script = answer if isinstance(answer, Scripted) else Scripted(ids=tuple(answer))
         script = _obey(script, self._call)
-        if self._call.logprobs and not script.logprobs:
-            script = msgspec.structs.replace(script, logprobs=(0.0,) * len(script.ids))
+        if self._call.logprobs:
+            absent = (0.0,) * (len(script.ids) - len(script.logprobs))
+            script = msgspec.structs.replace(script, logprobs=script.logprobs + absent)
         return script
 
 

@@ -5,30 +5,42 @@ Knows deltas, a finish and an error; never how they are made.
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
 
-from smysl_engines.base import Delta, EngineError, Finish
+from smysl_engines.base import Delta, EngineError, Finish, Likeliest
 
 
 class Channel:
     """The engine's end. It outlives a consumer that goes away, and then only notes that it did."""
 
-    def __init__(self) -> None:
+    def __init__(self, cancelled: "deque[Channel] | None" = None) -> None:
+        """`cancelled`: where the channel puts itself when its consumer wants no more."""
         self.cancelled = False
-        """The consumer wants no more; the engine reads this between steps."""
+        """The consumer wants no more."""
+        self._cancellations = cancelled
         self._lock = threading.Lock()
         self._ids: list[int] = []
         self._logprobs: list[float] = []
+        self._top: list[Likeliest] = []
         self._end: Finish | EngineError | None = None
         self._ended = False
         self._waiter: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
 
-    def put(self, ids: list[int], logprobs: list[float]) -> None:
+    def put(self, ids: list[int], logprobs: list[float], top: Sequence[Likeliest] = ()) -> None:
         """Deliver tokens; those not yet fetched join into one delta. Any thread."""
         with self._lock:
             self._ids += ids
             self._logprobs += logprobs
+            self._top += top
             self._wake()
+
+    def cancel(self) -> None:
+        """The consumer wants no more. Any thread."""
+        if not (self.cancelled or self._ended):
+            self.cancelled = True
+            if self._cancellations is not None:
+                self._cancellations.append(self)
 
     def end(self, end: Finish | EngineError) -> None:
         """Deliver the finish or the failure, once; a second end is ignored. Any thread."""
@@ -42,8 +54,8 @@ class Channel:
         """What has arrived; None if nothing has."""
         with self._lock:
             if self._ids:
-                delta = Delta(tuple(self._ids), tuple(self._logprobs))
-                self._ids, self._logprobs = [], []
+                delta = Delta(tuple(self._ids), tuple(self._logprobs), tuple(self._top))
+                self._ids, self._logprobs, self._top = [], [], []
                 return delta
             end, self._end = self._end, None
             return end
@@ -66,7 +78,7 @@ class Channel:
             loop.call_soon_threadsafe(_resolve, arrived)
         except RuntimeError:
             # the consumer's loop is closed, so nobody will ever fetch the rest
-            self.cancelled = True
+            self.cancel()
 
 
 def _resolve(arrived: asyncio.Future[None]) -> None:
@@ -106,7 +118,7 @@ class CallStream:
         return event
 
     def cancel(self) -> None:
-        self._channel.cancelled = True
+        self._channel.cancel()
 
     def __del__(self) -> None:
-        self._channel.cancelled = True
+        self._channel.cancel()

@@ -1,7 +1,10 @@
+import itertools
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_model import FakeModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,59 +18,36 @@ from smysl_engines.base import (
     EngineError,
     Finish,
     Sampling,
+    State,
 )
-from smysl_engines.batch import Batch, Job
-from smysl_engines.sampling import Logits, log_probabilities
+from smysl_engines.batch import Batch
+from smysl_engines.job import Job
+from smysl_engines.prefix_tree import BLOCK
+from smysl_engines.sampling import Logits, Sampler, log_probabilities
+from smysl_engines.snapshots import Snapshots
 from smysl_engines.stream import Channel
 
-VOCABULARY, CONTEXT = 7, 40
-
-
-class FakeModel:
-    """Its memory holds tokens and its logits depend on all of them: a stale cell changes them."""
-
-    def __init__(self, rows: int = 4) -> None:
-        self.rows = rows
-        self.context = CONTEXT
-        self.memory = np.full((rows, CONTEXT), -1)
-        self.computed = 0
-        self.fail_next = False
-
-    def decode(self, tokens: Sequence[int], lengths: Sequence[int]) -> Logits:
-        pairs = zip(tokens, lengths, strict=True)
-        found = [self.extend(row, [token], n, [0])[0] for row, (token, n) in enumerate(pairs)]
-        return np.stack(found)
-
-    def extend(self, row: int, tokens: Sequence[int], length: int, asked: Sequence[int]) -> Logits:
-        if self.fail_next:
-            self.fail_next = False
-            raise RuntimeError("no memory left")
-        self.computed += len(tokens)
-        self.memory[row, length : length + len(tokens)] = tokens
-        return np.stack([self.logits(self.memory[row, : length + at + 1].tolist()) for at in asked])
-
-    @staticmethod
-    def logits(text: list[int]) -> Logits:
-        seed = [token + 1 for token in text]
-        return np.random.default_rng(seed).standard_normal(VOCABULARY).astype(np.float32)
-
-    def swap(self, first: int, second: int, count: int) -> None:
-        pair, exchanged = [first, second], [second, first]
-        self.memory[pair, :count] = self.memory[exchanged, :count]
-
-    def copy(self, source: int, target: int, count: int) -> None:
-        self.memory[target, :count] = self.memory[source, :count]
+VOCABULARY = FakeModel.vocabulary
 
 
 class Caller:
     """Submits one call to a batch and reads its channel as a consumer would."""
 
-    def __init__(self, batch: Batch, call: Call) -> None:
-        self.channel = Channel()
+    def __init__(
+        self,
+        batch: Batch,
+        call: Call,
+        state: State = (),
+        since: int = 0,
+        offset: int = 0,
+        stepwise: int | None = None,
+    ) -> None:
+        self.channel = Channel(batch.cancellations)
         self.ids: list[int] = []
         self.logprobs: list[float] = []
         self.ends: list[Finish | EngineError] = []
-        batch.add(Job(call, self.channel))
+        self.job = Job(call, self.channel, None, None, state, since, offset, stepwise)
+        batch.add(self.job)
 
     def read(self) -> None:
         while event := self.channel.take():
@@ -112,8 +92,10 @@ constraints = st.one_of(
 )
 calls = st.builds(
     Call,
-    # few tokens, so that prompts share prefixes
-    prompt=st.lists(st.integers(0, 1), min_size=1, max_size=20).map(tuple),
+    # few tokens in long runs, so that prompts share prefixes within blocks and across them
+    prompt=st.lists(
+        st.tuples(st.integers(0, 1), st.sampled_from([1, 2, 7, 31, 32])), min_size=1, max_size=4
+    ).map(lambda runs: tuple(token for token, count in runs for _ in range(count))),
     sampling=st.builds(
         Sampling,
         temperature=st.sampled_from([0.0, 1.0]),
@@ -123,37 +105,48 @@ calls = st.builds(
     ),
     constraint=constraints,
     logprobs=st.booleans(),
+    echo=st.booleans(),
     priority=st.integers(0, 2),
+    session=st.sampled_from(["a", "b"]),
 )
+states = st.sampled_from([((), 0), ((("v", 1.0),), VOCABULARY), ((("w", 0.5),), 2 * VOCABULARY)])
 
 
-@settings(max_examples=30)
+@settings(max_examples=40, deadline=None)
 @given(
-    st.lists(st.tuples(calls, st.integers(0, 3)), min_size=1, max_size=12),
-    st.sampled_from([3, 512]),
+    st.lists(
+        st.tuples(calls, st.integers(0, 3), states, st.integers(0, 40)), min_size=1, max_size=10
+    ),
+    st.sampled_from([3, 64, 512]),
+    st.sampled_from([6, 12, 100]),
 )
 def test_calls_that_share_the_batch_get_what_each_gets_alone_on_a_cold_cache(
-    arrivals: list[tuple[Call, int]], prefill_tokens: int
+    arrivals: list[tuple[Call, int, tuple[State, int], int]], prefill_tokens: int, blocks: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batch_module, "PREFILL_TOKENS", prefill_tokens)
-        batch, callers = Batch(FakeModel(rows=3)), []
-        for call, steps in arrivals:
-            callers.append(Caller(batch, call))
+        batch, callers = Batch(FakeModel(rows=3, blocks=blocks)), []
+        for call, steps, (state, offset), since in arrivals:
+            since = min(since, len(call.prompt) - 1)
+            callers.append(Caller(batch, call, state, since, offset))
             for _ in range(steps):
                 batch.step()
                 batch.check()
         run(batch, *callers)
-    for caller, (call, _) in zip(callers, arrivals, strict=True):
-        cold = alone(call)
+        batch.rest()
+    for caller, (call, _, (state, offset), _) in zip(callers, arrivals, strict=True):
+        other = Batch(FakeModel())
+        cold = Caller(other, call, state, caller.job.since if state else 0, offset)
+        run(other, cold)
         assert caller.ids == cold.ids
         assert caller.logprobs == pytest.approx(cold.logprobs)
         assert caller.finish.reason == cold.finish.reason
         assert caller.finish.choice == cold.finish.choice
         assert caller.finish.probabilities == pytest.approx(cold.finish.probabilities)
+        assert caller.finish.prompt_logprobs == pytest.approx(cold.finish.prompt_logprobs)
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(calls, st.booleans()), min_size=1, max_size=10))
 def test_a_cancelled_call_ends_once_and_disturbs_no_other(
     arrivals: list[tuple[Call, bool]],
@@ -162,7 +155,8 @@ def test_a_cancelled_call_ends_once_and_disturbs_no_other(
     callers = [Caller(batch, call) for call, _ in arrivals]
     batch.step()
     for caller, (_, cancelled) in zip(callers, arrivals, strict=True):
-        caller.channel.cancelled = cancelled
+        if cancelled:
+            caller.channel.cancel()
     batch.step()
     batch.check()
     run(batch, *callers)
@@ -179,7 +173,7 @@ def test_cancelling_frees_the_row_within_one_step() -> None:
     first = Caller(batch, Call(prompt=(1,), sampling=Sampling(max_tokens=30)))
     second = Caller(batch, Call(prompt=(2,), sampling=Sampling(max_tokens=1)))
     batch.step()
-    first.channel.cancelled = True
+    first.channel.cancel()
     batch.step()
     for caller in (first, second):
         caller.read()
@@ -280,7 +274,7 @@ def test_a_call_whose_logits_are_not_numbers_fails_alone(
     good = FakeModel.logits
 
     def broken(text: list[int]) -> Logits:
-        return good(text) * (np.nan if text[0] == 6 else 1)
+        return good(text) * np.float32(np.nan if text[0] == 6 else 1)
 
     monkeypatch.setattr(FakeModel, "logits", staticmethod(broken))
     batch = Batch(FakeModel())
@@ -300,3 +294,265 @@ def test_closing_finishes_running_and_waiting_calls_as_cancelled() -> None:
     for caller in callers:
         caller.read()
         assert caller.finish.reason == "cancelled"
+
+
+def test_a_call_under_adapters_shares_only_what_the_base_model_computed() -> None:
+    model = FakeModel()
+    batch = Batch(model)
+    prompt = tuple(n % VOCABULARY for n in range(80))
+    one = Sampling(max_tokens=1)
+    run(batch, Caller(batch, Call(prompt=prompt, sampling=one)))
+    ordinary = Caller(batch, Call(prompt=prompt, sampling=one), (("v", 1.0),), 0, VOCABULARY)
+    run(batch, ordinary)
+    assert ordinary.finish.cached_tokens == 0
+    activated = Caller(batch, Call(prompt=prompt, sampling=one), (("w", 1.0),), 70, 2 * VOCABULARY)
+    run(batch, activated)
+    assert activated.finish.cached_tokens == 70
+    again = Caller(batch, Call(prompt=prompt, sampling=one), (("w", 1.0),), 70, 2 * VOCABULARY)
+    run(batch, again)
+    assert again.finish.cached_tokens >= 79
+
+
+def test_an_urgent_call_takes_the_row_of_one_that_can_wait() -> None:
+    batch = Batch(FakeModel(rows=1))
+    patient = Caller(batch, Call(prompt=(1, 2), sampling=Sampling(max_tokens=40), priority=1))
+    batch.step()
+    urgent = Caller(batch, Call(prompt=(3,), sampling=Sampling(max_tokens=1)))
+    batch.step()
+    urgent.read()
+    assert urgent.finish.reason == "length"
+    run(batch, patient)
+    assert patient.ids == alone(patient.job.call).ids
+    assert batch.counts["preempted"] == 1
+
+
+def test_calls_that_outgrow_the_memory_take_turns_and_all_end() -> None:
+    # each takes three blocks in the end, and there are five
+    batch = Batch(FakeModel(rows=3, blocks=5))
+    callers = [
+        Caller(batch, Call(prompt=(n,) * 20, sampling=Sampling(max_tokens=60))) for n in range(3)
+    ]
+    run(batch, *callers)
+    assert batch.counts["preempted"] > 0
+    for caller in callers:
+        assert caller.ids == alone(caller.job.call).ids
+        assert caller.finish.reason == "length"
+
+
+def test_the_session_that_was_served_least_is_next() -> None:
+    batch = Batch(FakeModel(rows=1))
+    one = Sampling(max_tokens=5)
+    many = [Caller(batch, Call(prompt=(n,), sampling=one, session="many")) for n in range(5)]
+    few = Caller(batch, Call(prompt=(6,), sampling=one, session="few"))
+    order: list[Caller] = []
+    while not batch.idle:
+        batch.step()
+        for caller in (*many, few):
+            caller.read()
+            if caller.ends and caller not in order:
+                order.append(caller)
+    assert order.index(few) == 1
+
+
+def test_a_late_call_ends_with_what_it_has() -> None:
+    now = 0.0
+    batch = Batch(FakeModel(rows=1), clock=lambda: now)
+    long = Sampling(max_tokens=100)
+    running = Caller(batch, Call(prompt=(1,), sampling=long, timeout_s=5.0))
+    waiting = Caller(batch, Call(prompt=(2,), sampling=long, timeout_s=5.0))
+    batch.step()
+    now = 4.9
+    batch.step()
+    now = 5.0
+    batch.step()
+    for caller in (running, waiting):
+        caller.read()
+        assert caller.finish.reason == "deadline"
+    assert running.ids == alone(Call(prompt=(1,), sampling=long)).ids[:2]
+    assert waiting.ids == []
+    assert batch.idle
+
+
+def test_echo_tells_what_the_model_thought_of_the_prompt() -> None:
+    prompt = (1, 2, 3, 4, 5)
+    call = Call(
+        prompt=prompt,
+        sampling=Sampling(max_tokens=0),
+        logprobs=True,
+        top_logprobs=2,
+        echo=True,
+    )
+    batch = Batch(FakeModel())
+    run(batch, Caller(batch, Call(prompt=prompt, sampling=Sampling(max_tokens=1))))
+    caller = Caller(batch, call)
+    run(batch, caller)
+    assert (caller.ids, caller.finish.reason, caller.finish.cached_tokens) == ([], "length", 0)
+    for at, token in enumerate(prompt[1:]):
+        scores = log_probabilities(FakeModel.logits(list(prompt[: at + 1])))
+        assert caller.finish.prompt_logprobs[at] == pytest.approx(scores[token])
+        best = sorted(range(VOCABULARY), key=lambda one: -scores[one])[:2]
+        assert [one for one, _ in caller.finish.prompt_top[at]] == best
+
+
+def test_ten_thousand_calls_may_wait_and_be_cancelled() -> None:
+    batch = Batch(FakeModel(rows=2))
+    callers = [
+        Caller(batch, Call(prompt=(n % 7,), sampling=Sampling(max_tokens=9))) for n in range(10_000)
+    ]
+    batch.step()
+    for caller in callers[5:]:
+        caller.channel.cancel()
+    batch.step()
+    assert batch.waiting == 3
+    run(batch, *callers)
+    assert [caller.finish.reason for caller in callers[:6]] == ["length"] * 5 + ["cancelled"]
+
+
+def test_prefixes_outlive_the_batch_in_snapshots(tmp_path: Path) -> None:
+    prompt = tuple(n % VOCABULARY for n in range(150))
+    call = Call(prompt=prompt, sampling=Sampling(max_tokens=3))
+
+    def ask() -> tuple[Caller, FakeModel]:
+        # so slow a model that files are worth it
+        model, times = FakeModel(), itertools.count(step=10)
+        snapshots = Snapshots(tmp_path, "engine", BLOCK * 4)
+        batch = Batch(model, clock=lambda: float(next(times)), snapshots=snapshots)
+        model.pages = model.pages.astype(np.float32)
+        caller = Caller(batch, call)
+        run(batch, caller)
+        assert batch.rest()
+        snapshots.close()
+        return caller, model
+
+    first, _ = ask()
+    second, model = ask()
+    assert second.ids == first.ids
+    assert second.finish.cached_tokens == 4 * BLOCK
+    assert model.computed == 150 + 2 - 4 * BLOCK
+
+
+class Repeating(FakeModel):
+    """Mostly goes on counting, so that a text which has come round once can be guessed."""
+
+    @classmethod
+    def logits(cls, text: list[int]) -> Logits:
+        found = super().logits(text)
+        found[(text[-1] + 1) % cls.vocabulary] += np.float32(6)
+        return found
+
+
+def stepwise(model: type[FakeModel], call: Call) -> list[int]:
+    """Each token chosen on its own."""
+    text = list(call.prompt)
+    sampler = Sampler(call.sampling)
+    for position in range(call.sampling.max_tokens):
+        text.append(sampler.choose(model.logits(text), position))
+        if text[-1] in call.sampling.stop:
+            break
+    return text[len(call.prompt) :]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.sampled_from([FakeModel, Repeating]),
+    st.sampled_from([0.0, 1.0]),
+    st.integers(0, 3),
+    st.integers(1, 60),
+    st.sampled_from([(), (3,)]),
+    st.integers(1, 3),
+)
+def test_guesses_change_nothing_but_the_number_of_passes(
+    kind: type[FakeModel],
+    temperature: float,
+    seed: int,
+    count: int,
+    stop: tuple[int, ...],
+    together: int,
+) -> None:
+    now = itertools.count()
+    batch = Batch(kind(), clock=lambda: next(now) / 100)
+    sampling = Sampling(temperature=temperature, seed=seed, max_tokens=count, stop=stop)
+    prompts = [tuple(n % 7 for n in range(first, first + 20)) for first in range(together)]
+    callers = [Caller(batch, Call(prompt=prompt, sampling=sampling)) for prompt in prompts]
+    run(batch, *callers)
+    for caller in callers:
+        assert caller.ids == stepwise(kind, caller.job.call)
+        assert 0 <= caller.finish.accepted_tokens <= caller.finish.drafted_tokens
+
+
+def test_a_text_that_repeats_itself_takes_fewer_passes() -> None:
+    model, passes = Repeating(), itertools.count()
+    # a pass takes as long for many tokens as for one
+    batch = Batch(model, clock=lambda: float(next(passes)))
+    prompt = tuple(n % 7 for n in range(30))
+    caller = Caller(batch, Call(prompt=prompt, sampling=Sampling(max_tokens=100)))
+    run(batch, caller)
+    assert caller.finish.accepted_tokens > 40
+    assert model.passes < 60
+
+
+def test_guesses_may_come_from_a_text_that_is_not_in_the_prompt() -> None:
+    lookup = tuple(n % 7 for n in range(30))
+
+    def accepted(lookup: tuple[int, ...]) -> int:
+        batch = Batch(Repeating())
+        call = Call(prompt=(5, 6), sampling=Sampling(max_tokens=6), lookup=lookup)
+        caller = Caller(batch, call)
+        run(batch, caller)
+        assert caller.ids == stepwise(Repeating, call)
+        return caller.finish.accepted_tokens
+
+    assert accepted(lookup) > accepted(()) == 0
+
+
+def test_a_stop_text_ends_a_call_with_the_token_that_completes_it() -> None:
+    free = alone(Call(prompt=(1, 2), sampling=Sampling(max_tokens=9))).ids
+    sampling = Sampling(max_tokens=9, stop_texts=("ab",))
+
+    class Texts:
+        def __init__(self) -> None:
+            self.text: list[int] = []
+
+        def push(self, token: int) -> str | None:
+            self.text.append(token)
+            return "ab" if self.text[-2:] == free[2:4] else None
+
+    batch = Batch(FakeModel())
+    channel = Channel(batch.cancellations)
+    batch.add(Job(Call(prompt=(1, 2), sampling=sampling), channel, stops=Texts()))  # type: ignore[arg-type]
+    run(batch)
+    delta, finish = channel.take(), channel.take()
+    assert isinstance(delta, Delta)
+    assert isinstance(finish, Finish)
+    assert list(delta.ids) == free[:4]
+    assert (finish.reason, finish.stop_text) == ("stop", "ab")
+
+
+def test_a_deterministic_batch_computes_pairs_of_a_prompt_and_single_steps_of_an_output() -> None:
+    model = FakeModel(rows=2)
+    sizes: list[int] = []
+    extend = model.extend
+
+    def watched(
+        row: int, tokens: Sequence[int], length: int, asked: Sequence[int], state: State, since: int
+    ) -> Logits:
+        sizes.append(len(tokens))
+        return extend(row, tokens, length, asked, state, since)
+
+    model.extend = watched  # type: ignore[method-assign]
+    batch = Batch(model, deterministic=True)
+
+    def ask(prompt: tuple[int, ...], count: int) -> Caller:
+        call = Call(prompt=prompt, sampling=Sampling(max_tokens=count))
+        caller = Caller(batch, call, stepwise=VOCABULARY)
+        run(batch, caller)
+        assert caller.ids == stepwise(FakeModel, call)
+        return caller
+
+    first = ask((1,) * 41, 6)
+    pieces = [size for size in sizes if size > 1]
+    assert pieces == [40]
+    # what was decoded before is a prompt now, and computed as one
+    again = ask((*(1,) * 41, *first.ids), 3)
+    assert again.finish.cached_tokens == 40
+    assert [size for size in sizes if size > 1] == [40, 6]

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import numpy as np
 import pytest
+from fake_model import FakeModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -34,11 +35,12 @@ from smysl_engines.base import (
     Sampling,
     Stream,
 )
-from smysl_engines.batch import Batch, Job
+from smysl_engines.batch import Batch
 from smysl_engines.checks import GRAMMAR_BYTES
 from smysl_engines.grammar import Grammars, Matcher
+from smysl_engines.job import Job
 from smysl_engines.load import open_engine
-from smysl_engines.sampling import Logits, log_probabilities
+from smysl_engines.sampling import log_probabilities
 from smysl_engines.scripted import ScriptedEngine
 from smysl_engines.stream import Channel
 
@@ -432,38 +434,9 @@ async def test_the_scripted_engine_takes_grammars_as_said(engine: Engine) -> Non
         scripted.submit(call(Grammar("")))
 
 
-class FakeModel:
-    """Its memory holds tokens and its logits depend on all of them: a stale cell changes them."""
-
-    def __init__(self, rows: int = 3) -> None:
-        self.rows = rows
-        self.context = CONTEXT
-        self.memory = np.full((rows, CONTEXT), -1)
-        self.passes = 0
-
-    def decode(self, tokens: Sequence[int], lengths: Sequence[int]) -> Logits:
-        passes = self.passes + 1
-        pairs = zip(tokens, lengths, strict=True)
-        found = [self.extend(row, [token], n, [0])[0] for row, (token, n) in enumerate(pairs)]
-        self.passes = passes
-        return np.stack(found)
-
-    def extend(self, row: int, tokens: Sequence[int], length: int, asked: Sequence[int]) -> Logits:
-        self.passes += 1
-        self.memory[row, length : length + len(tokens)] = tokens
-        return np.stack([self.logits(self.memory[row, : length + at + 1].tolist()) for at in asked])
-
-    @staticmethod
-    def logits(text: list[int]) -> Logits:
-        seed = [token + 1 for token in text]
-        return np.random.default_rng(seed).standard_normal(VOCABULARY).astype(np.float32)
-
-    def swap(self, first: int, second: int, count: int) -> None:
-        pair, exchanged = [first, second], [second, first]
-        self.memory[pair, :count] = self.memory[exchanged, :count]
-
-    def copy(self, source: int, target: int, count: int) -> None:
-        self.memory[target, :count] = self.memory[source, :count]
+class Model(FakeModel):
+    vocabulary = VOCABULARY
+    context = CONTEXT
 
 
 @pytest.fixture(scope="module")
@@ -500,7 +473,7 @@ def alone(grammars: Grammars, call: Call) -> Answer:
     text, ids, scores, reason = list(call.prompt), list[int](), list[float](), "length"
     job = Job(call, Channel(), matcher)
     while len(ids) < call.sampling.max_tokens:
-        logits, allowed = FakeModel.logits(text), None
+        logits, allowed = Model.logits(text), None
         if matcher is not None:
             allowed = np.flatnonzero(matcher.mask())
             if matcher.ended:
@@ -557,7 +530,7 @@ def test_calls_that_share_the_batch_get_what_the_mask_alone_gives(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batch_module, "PREFILL_TOKENS", prefill_tokens)
-        batch, callers = Batch(FakeModel()), []
+        batch, callers = Batch(Model(rows=3)), []
         for each, steps in arrivals:
             callers.append(Caller(batch, grammars, each))
             for _ in range(steps):
@@ -574,7 +547,7 @@ def test_calls_that_share_the_batch_get_what_the_mask_alone_gives(
 
 
 def test_what_a_grammar_forces_is_computed_in_one_pass(grammars: Grammars) -> None:
-    model = FakeModel()
+    model = Model(rows=3)
     batch = Batch(model)
     caller = Caller(batch, grammars, call(Regex("(a|b): the end of the text. (c|d)!")))
     run(batch)
@@ -584,7 +557,7 @@ def test_what_a_grammar_forces_is_computed_in_one_pass(grammars: Grammars) -> No
 
 
 def test_a_call_whose_grammar_cannot_go_on_fails_alone(grammars: Grammars) -> None:
-    batch = Batch(FakeModel())
+    batch = Batch(Model(rows=3))
     bad = Caller(batch, grammars, call(Grammar('start: "a" b\nb: b "c"'), prompt=(1,)))
     fine = Caller(batch, grammars, call(Regex("ab"), prompt=(1,)))
     run(batch)

@@ -1,0 +1,309 @@
+"""The forward pass of an engine directory on ONNX Runtime, over KV memory in rows and pages.
+
+Knows the graph's inputs and outputs and where keys and values lie; who is computed when, and what is
+kept, is decided by others.
+"""
+
+import mmap
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from smysl_engines.bank import ADAPTED_GRAPH_FILE, Bank, Selected
+from smysl_engines.base import EngineError, State
+from smysl_engines.manifest import Architecture
+from smysl_engines.prefix_tree import BLOCK
+from smysl_engines.sampling import Logits
+
+Arrays = dict[str, npt.NDArray[Any]]
+Names = tuple[str, ...]
+"""Adapters at work in a pass, in order."""
+Float32 = npt.NDArray[np.float32]
+
+GRAPH_FILE = "model.onnx"
+WEIGHTS_FILE = "weights.bin"
+ONE_THREAD_BYTES = 64_000_000
+"""Up to this size of weights one thread is faster: a product is over before a second one has woken.
+"""
+KV_BYTES = 1 << 30
+"""Of rows and pages together, unless one context takes more."""
+KEPT_BINDINGS = 32
+TRIMMED_BYTES = 4_000_000
+"""An idle row that holds less is not worth the system calls."""
+
+
+def kv_bytes_per_token(architecture: Architecture) -> int:
+    a = architecture
+    return a.layers * 2 * a.kv_heads * a.head_dim * np.dtype(np.float32).itemsize
+
+
+def blocks_for(architecture: Architecture, rows: int, limit: int = KV_BYTES) -> int:
+    """Blocks of KV memory for so many rows: twice what they can hold, so that as much again stays
+    cached, at most `limit` bytes, and one context at least."""
+    least = -(-architecture.context // BLOCK)
+    most = limit // (kv_bytes_per_token(architecture) * BLOCK)
+    return max(least, min(2 * rows * least, most))
+
+
+class OnnxModel:
+    """`batch.Model` over one session.
+    Row `rows` of the memory, beyond the batch, is for embeddings.
+    """
+
+    def __init__(
+        self,
+        graph: Path,
+        architecture: Architecture,
+        *,
+        rows: int,
+        threads: int | None = None,
+        blocks: int | None = None,
+        bank: Bank | None = None,
+        even: bool = False,
+    ) -> None:
+        """`blocks`: of KV memory; None: `blocks_for`. `bank`: of the graph's directory. `even`: decode
+        an even number of rows always, one of them for nothing: some kernels compute a single row
+        otherwise than two. Raises `EngineError` if ONNX Runtime refuses the graph."""
+        self.rows = rows
+        self._even = even
+        self.context = architecture.context
+        self.vocabulary = architecture.vocabulary
+        self.blocks = blocks_for(architecture, rows) if blocks is None else blocks
+        self._architecture = a = architecture
+        self._graph = graph
+        self._threads = threads
+        self._bank = bank
+        self._session = open_session(graph, threads)
+        self._adapted: ort.InferenceSession | None = None
+        # memory is mapped on first use, so rows and pages never used cost none
+        shape = (a.layers, 2, rows + 1, a.kv_heads, a.context, a.head_dim)
+        self._memory = _map(4 * int(np.prod(shape)))
+        self._kv: Float32 = np.frombuffer(self._memory, np.float32).reshape(shape)
+        self._pages: Float32 = np.zeros(
+            (self.blocks, a.layers, 2, a.kv_heads, BLOCK, a.head_dim), np.float32
+        )
+        self._reached = [0] * (rows + 1)
+        """Positions of each row that may have memory."""
+        self._ids = np.zeros((rows + 1, 1), np.int64)
+        self._last = np.zeros(rows + 1, np.int32)
+        self._total = np.zeros((), np.int32)
+        self._first_position = np.zeros((rows + 1, 1, 1), np.int64)
+        self._logits = np.zeros((rows + 1, 1, a.vocabulary), np.float32)
+        self._decoding: OrderedDict[tuple[int, Names], _Pass] = OrderedDict()
+        self._extending: OrderedDict[tuple[int, int, int, Names], _Pass] = OrderedDict()
+
+    def decode(
+        self, tokens: Sequence[int], lengths: Sequence[int], states: Sequence[State] = ()
+    ) -> Logits:
+        count = len(tokens)
+        self._ids[:count, 0] = tokens
+        self._last[:count] = lengths
+        self._total[...] = max(lengths) + 1
+        for row, length in enumerate(lengths):
+            if length >= self._reached[row]:
+                self._reached[row] = length + 1
+        computed = count + count % 2 if self._even else count
+        self._last[count:computed] = 0
+        names = self._bank.names_in(states) if self._bank is not None else ()
+        if (one := self._decoding.get((computed, names))) is None:
+            one = self._decoding[computed, names] = self._decoding_pass(computed, names)
+            if len(self._decoding) > KEPT_BINDINGS:
+                self._decoding.popitem(last=False)
+        self._decoding.move_to_end((computed, names))
+        if one.selected is not None and one.states != (padded := [*states, ()][:computed]):
+            one.states = padded
+            for name, gate in one.selected.gates(padded).items():
+                one.arrays[name][...] = gate
+        one.session.run_with_iobinding(one.binding)
+        return np.asarray(self._logits[:count, 0])
+
+    def extend(
+        self,
+        row: int,
+        tokens: Sequence[int],
+        length: int,
+        asked: Sequence[int],
+        state: State = (),
+        since: int = 0,
+    ) -> Logits:
+        logits = np.empty((1, len(asked), self._architecture.vocabulary), np.float32)
+        if since >= len(tokens):
+            state = ()
+        self._run_row(row, tokens, length, asked, {"logits": logits}, state, since)
+        return np.asarray(logits[0])
+
+    def hidden(self, tokens: Sequence[int]) -> Float32:
+        """[len(tokens), hidden size]: the states after the last norm, of tokens on their own."""
+        hidden = np.empty((1, len(tokens), self._architecture.hidden_size), np.float32)
+        self._run_row(self.rows, tokens, 0, [0], {"hidden": hidden})
+        return np.asarray(hidden[0])
+
+    def copy(self, source: int, target: int, count: int) -> None:
+        self._reached[target] = max(self._reached[target], count)
+        self._kv[:, :, target, :, :count] = self._kv[:, :, source, :, :count]
+
+    def load(self, page: int, row: int, start: int, count: int) -> None:
+        self._reached[row] = max(self._reached[row], start + count)
+        self._kv[:, :, row, :, start : start + count] = self._pages[page, ..., :count, :]
+
+    def store(self, row: int, start: int, page: int, count: int) -> None:
+        self._pages[page, ..., :count, :] = self._kv[:, :, row, :, start : start + count]
+
+    def read_page(self, page: int) -> Float32:
+        """[layers, 2, kv heads, BLOCK, head size]: the page's memory itself, to read or to write."""
+        memory: Float32 = self._pages[page]
+        return memory
+
+    def trim(self, first_row: int) -> None:
+        a = self._architecture
+        per_row = a.kv_heads * a.context * a.head_dim * 4
+        for row in range(first_row, self.rows + 1):
+            if self._reached[row] * kv_bytes_per_token(a) < TRIMMED_BYTES:
+                continue
+            for part in range(2 * a.layers):
+                begin = (part * (self.rows + 1) + row) * per_row
+                # whole pages of the system within the row's stretch
+                first = -(-begin // mmap.PAGESIZE) * mmap.PAGESIZE
+                last = (begin + per_row) // mmap.PAGESIZE * mmap.PAGESIZE
+                if last > first:
+                    self._memory.madvise(mmap.MADV_DONTNEED, first, last - first)
+            self._reached[row] = 0
+
+    def _run_row(
+        self,
+        row: int,
+        tokens: Sequence[int],
+        length: int,
+        asked: Sequence[int],
+        outputs: Arrays,
+        state: State = (),
+        since: int = 0,
+    ) -> None:
+        total = length + len(tokens)
+        self._reached[row] = max(self._reached[row], total)
+        names = tuple(name for name, _ in state)
+        key = row, len(tokens), len(asked), names
+        if (one := self._extending.get(key)) is None:
+            one = self._extending[key] = self._row_pass(row, len(tokens), len(asked), names)
+            if len(self._extending) > KEPT_BINDINGS:
+                self._extending.popitem(last=False)
+        self._extending.move_to_end(key)
+        one.arrays["input_ids"][0] = tokens
+        one.arrays["positions"][0, :, 0] = asked
+        one.arrays["seqlens_k"][0] = total - 1
+        one.arrays["total_sequence_length"][...] = total
+        if one.selected is not None:
+            for name, gate in one.selected.span(state, len(tokens), since).items():
+                one.arrays[name][...] = gate
+        for name, array in outputs.items():
+            one.binding.bind_output(*_place(name, array))
+        one.session.run_with_iobinding(one.binding)
+
+    def _decoding_pass(self, count: int, names: Names) -> "_Pass":
+        inputs: Arrays = {
+            "input_ids": self._ids[:count],
+            "positions": self._first_position[:count],
+            "seqlens_k": self._last[:count],
+            "total_sequence_length": self._total,
+        }
+        return self._bind(inputs, {"logits": self._logits[:count]}, 0, count, names)
+
+    def _row_pass(self, row: int, tokens: int, asked: int, names: Names) -> "_Pass":
+        inputs: Arrays = {
+            "input_ids": np.zeros((1, tokens), np.int64),
+            "positions": np.zeros((1, asked, 1), np.int64),
+            "seqlens_k": np.zeros(1, np.int32),
+            "total_sequence_length": np.zeros((), np.int32),
+        }
+        return self._bind(inputs, {}, row, row + 1, names)
+
+    def _bind(self, inputs: Arrays, outputs: Arrays, first: int, end: int, names: Names) -> "_Pass":
+        """Bind arrays by address: KV of rows [first, end) in place, and these adapters' arrays."""
+        selected, session = None, self._session
+        if names or session is self._adapted:
+            assert self._bank is not None
+            session = self._adapted = self._adapted or self._open_adapted()
+            selected = self._bank.select(names)
+        binding = session.io_binding()
+        one = _Pass(session, binding, inputs, selected)
+        if selected is not None:
+            rows, tokens = inputs["input_ids"].shape
+            for name, gate in selected.span((), tokens, 0).items():
+                one.arrays[name] = np.repeat(gate, rows, axis=0)
+            for name, array in selected.inputs.items():
+                binding.bind_input(*_place(name, array))
+        for name, array in one.arrays.items():
+            binding.bind_input(*_place(name, array))
+        for name, array in outputs.items():
+            binding.bind_output(*_place(name, array))
+        for layer, keys_and_values in enumerate(self._kv):
+            for what, memory in zip(("key", "value"), keys_and_values, strict=True):
+                binding.bind_input(*_place(f"past_{what}_{layer}", memory[first:end]))
+                binding.bind_output(*_place(f"present_{what}_{layer}", memory[first:end]))
+        return one
+
+    def _open_adapted(self) -> ort.InferenceSession:
+        """The graph that takes adapters. A large model is kept once: from then on the base model runs
+        in this graph too, with no adapter's arrays."""
+        graph = self._graph.with_name(ADAPTED_GRAPH_FILE)
+        if self._graph.with_name(WEIGHTS_FILE).stat().st_size <= ONE_THREAD_BYTES:
+            return open_session(graph, self._threads)
+        self._decoding.clear()
+        self._extending.clear()
+        del self._session
+        try:
+            self._session = open_session(graph, self._threads)
+        except EngineError:
+            self._session = open_session(self._graph, self._threads)
+            raise
+        return self._session
+
+
+class _Pass:
+    """A binding, and the arrays it reads that change from run to run."""
+
+    def __init__(
+        self,
+        session: ort.InferenceSession,
+        binding: ort.IOBinding,
+        arrays: Arrays,
+        selected: Selected | None,
+    ) -> None:
+        self.session = session
+        self.binding = binding
+        self.arrays = arrays
+        self.selected = selected
+        self.states: list[State] | None = None
+
+
+def open_session(graph: Path, threads: int | None) -> ort.InferenceSession:
+    """Raises `EngineError` if ONNX Runtime refuses the graph."""
+    weights = graph.with_name(WEIGHTS_FILE)
+    options = ort.SessionOptions()
+    if threads is None:
+        # 0 lets ONNX Runtime take one thread a physical core
+        threads = 1 if weights.stat().st_size <= ONE_THREAD_BYTES else 0
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # waiting threads may spin within a pass, where work comes at once, but not between passes
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    try:
+        return ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise EngineError(f"ONNX Runtime {ort.__version__} refuses {graph}: {error}") from error
+
+
+def _map(size: int) -> mmap.mmap:
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+
+
+def _place(name: str, array: npt.NDArray[Any]) -> tuple[str, str, int, Any, tuple[int, ...], int]:
+    """An array as ONNX Runtime's binding wants it: its memory, not a copy."""
+    assert array.flags.c_contiguous
+    return name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data
