@@ -10,13 +10,22 @@ from smysl_engines.manifest import read_manifest
 
 
 def open_engine(
-    directory: str | Path, *, threads: int | None = None, max_batch: int = 16
+    directory: str | Path,
+    *,
+    threads: int | None = None,
+    max_batch: int = 16,
+    kv_bytes: int | None = None,
+    snapshots: Path | None = None,
+    deterministic: bool = False,
 ) -> Engine:
     """Load and check an engine. The caller closes it.
 
     `threads`: of one forward pass; None chooses by the model's size. `max_batch`: calls that run
-    together. Raises `CorruptEngine` for a damaged directory, `EngineError` for one this
-    installation cannot run.
+    together. `kv_bytes`: most memory for keys and values; None is the backend's default.
+    `snapshots`: folder where prefixes are kept over a restart; None keeps none. `deterministic`: a
+    call's output depends to the last bit on nothing but the call; slower.
+    Raises `CorruptEngine` for a damaged directory, `EngineError` for one this installation cannot
+    run.
     """
     folder = Path(directory)
     backend = read_manifest(folder).backend
@@ -24,5 +33,12 @@ def open_engine(
         # onnxruntime takes longer to load than everything else together
         from smysl_engines.onnx import OnnxEngine
 
-        return OnnxEngine(folder, threads=threads, max_batch=max_batch)
+        return OnnxEngine(
+            folder,
+            threads=threads,
+            max_batch=max_batch,
+            kv_bytes=kv_bytes,
+            snapshots=snapshots,
+            deterministic=deterministic,
+        )
     raise EngineError(f"{folder} needs the backend {backend!r}; this installation has: onnx")

@@ -31,7 +31,9 @@ class Drafts:
         self._longest = longest
         self._shortest = shortest
         self._tokens = [*lookup, GAP, *prompt] if lookup else list(prompt)
-        self._given = _Given(self._tokens, longest)
+        self._given = [(len(self._tokens) - len(prompt), _Given(prompt, longest))]
+        if lookup:
+            self._given.append((0, _Given(lookup, longest)))
         self._since: dict[tuple[int, ...], int] = {}
         """Where what follows each n-gram stands, for those that end after the given text."""
 
@@ -46,11 +48,17 @@ class Drafts:
     def propose(self, count: int) -> list[int]:
         """Up to `count` tokens that may follow; none where the end of the text is new."""
         for size in range(min(self._longest, len(self._tokens)), self._shortest - 1, -1):
-            end = self._tokens[-size:]
-            at = self._since.get(tuple(end)) or self._given.find(end)
-            if at is not None and (draft := self._following(at, count)):
-                return draft
+            if (at := self._find(self._tokens[-size:])) is not None:
+                return self._following(at, count)
         return []
+
+    def _find(self, end: list[int]) -> int | None:
+        if (at := self._since.get(tuple(end))) is not None:
+            return at
+        for start, given in self._given:
+            if (at := given.find(end)) is not None:
+                return start + at
+        return None
 
     def _following(self, at: int, count: int) -> list[int]:
         draft = self._tokens[at : at + count]

@@ -60,7 +60,7 @@ class OnnxEngine:
         *,
         threads: int | None = None,
         max_batch: int = 16,
-        kv_bytes: int = KV_BYTES,
+        kv_bytes: int | None = None,
         snapshots: Path | None = None,
         deterministic: bool = False,
     ) -> None:
@@ -68,7 +68,8 @@ class OnnxEngine:
 
         `threads`: of one forward pass; None chooses by the model's size.
         `max_batch`: calls that run together.
-        `kv_bytes`: most memory for keys and values; one whole context is always possible.
+        `kv_bytes`: most memory for keys and values; None is `KV_BYTES`. One whole context is always
+        possible.
         `snapshots`: folder where prefixes are kept over a restart; None keeps none.
         `deterministic`: a call's output depends to the last bit on nothing but the call; slower.
         """
@@ -97,7 +98,7 @@ class OnnxEngine:
             architecture,
             rows=max_batch,
             threads=threads,
-            blocks=blocks_for(architecture, max_batch, kv_bytes),
+            blocks=blocks_for(architecture, max_batch, KV_BYTES if kv_bytes is None else kv_bytes),
             bank=self._bank if self._bank.names else None,
             even=deterministic,
         )

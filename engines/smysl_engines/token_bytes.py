@@ -41,8 +41,8 @@ class _File(msgspec.Struct):
 
 def token_bytes(text: bytes, vocabulary: int) -> TokenBytes:
     """From the content of tokenizer.json, for ids below `vocabulary`: 0.2 s for 150,000 of them.
-    Raises `ValueError` for a file that is damaged, or whose decoder joins tokens otherwise than
-    byte by byte."""
+    Raises `ValueError` or `MsgspecError` for a file that is damaged, or whose decoder joins tokens
+    otherwise than byte by byte."""
     file = msgspec.json.decode(text, type=_File)
     spelt = _steps(file.decoder)
     vocab = file.model.vocab
@@ -79,7 +79,10 @@ def _steps(decoder: dict[str, Any] | None) -> list[Step]:
         raise ValueError("it has no decoder")
     steps: list[Step] = []
     fused = False
-    for part in decoder["decoders"] if decoder.get("type") == "Sequence" else [decoder]:
+    parts = [decoder]
+    if decoder.get("type") == "Sequence":
+        parts = msgspec.convert(decoder.get("decoders"), list[dict[str, Any]])
+    for part in parts:
         match part:
             case {"type": "ByteLevel"}:
                 steps.append(_byte_level)

@@ -2,12 +2,14 @@ import asyncio
 import gc
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -16,6 +18,7 @@ from smysl_build_engines.checkpoint import open_checkpoint
 from smysl_build_engines.random_model import LlamaConfig, write_random_model
 from smysl_build_engines.reference import Reference
 from smysl_build_engines.store import EngineStore
+from smysl_engines import batch
 from smysl_engines.base import (
     AllowedTokens,
     BadCall,
@@ -34,6 +37,7 @@ from smysl_engines.batch import Batch
 from smysl_engines.load import open_engine
 from smysl_engines.manifest import CorruptEngine
 from smysl_engines.onnx import OnnxEngine, OnnxModel
+from smysl_engines.pace import Costs
 
 CONFIG = LlamaConfig(
     vocab_size=97,
@@ -353,3 +357,107 @@ def test_importing_a_module_loads_nothing_heavier_than_it_needs(
     code = f"import sys, {module}; print([m for m in {absent} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+async def test_a_prefix_outlives_the_engine(
+    source: Path, directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # a tiny model computes a block sooner than a file is read
+    monkeypatch.setattr(batch, "SNAPSHOT_S", 0.0)
+    prompt = tuple(n * 7 % 97 for n in range(50))
+    call = Call(prompt=prompt, sampling=Sampling(max_tokens=5), logprobs=True)
+    answers, cached = [], []
+    for _ in range(2):
+        engine = open_engine(directory, snapshots=tmp_path)
+        collected, finish = await collect(engine.submit(call))
+        answers.append(collected)
+        cached.append(finish.cached_tokens)
+        restored = engine.stats().restored_tokens
+        engine.close()
+    assert cached == [0, 32]
+    assert restored == 32
+    assert answers[0].ids == answers[1].ids
+    assert answers[0].logprobs == pytest.approx(answers[1].logprobs, abs=1e-5)
+
+
+async def test_a_deterministic_engine_gives_the_same_bits_in_any_company(source: Path) -> None:
+    with tempfile.TemporaryDirectory() as store:
+        built = ensure(source, EngineStore(Path(store)), precision="int4")
+        engine = open_engine(built.directory, max_batch=5, deterministic=True)
+        calls = [
+            Call(
+                prompt=tuple((first + at * at) % 97 for at in range(length)),
+                sampling=Sampling(temperature=temperature, seed=first, max_tokens=8),
+                logprobs=True,
+            )
+            for first, (length, temperature) in enumerate(
+                [(33, 0.0), (2, 1.0), (50, 0.0), (33, 1.0), (1, 0.0), (20, 1.0), (34, 0.0)]
+            )
+        ]
+        alone = [await collect(engine.submit(call)) for call in calls]
+        for _ in range(3):
+            longer = [
+                msgspec.structs.replace(call, prompt=call.prompt[: n + 1])
+                for n, call in enumerate(calls)
+            ]
+            mixed = await asyncio.gather(
+                *(collect(engine.submit(call)) for call in (*longer, *calls))
+            )
+            for (before, _), (after, _) in zip(alone, mixed[len(calls) :], strict=True):
+                assert after.ids == before.ids
+                assert after.logprobs == before.logprobs
+        engine.close()
+
+
+async def test_a_text_that_repeats_itself_is_guessed_and_stays_the_same(
+    engine: Engine, reference: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # for a tiny model guesses are dearer than steps
+    monkeypatch.setattr(Costs, "observe", lambda self, tokens, seconds: None)
+    call = Call(prompt=PROMPT, sampling=Sampling(max_tokens=50))
+    collected, finish = await collect(engine.submit(call))
+    assert collected.ids == greedy(reference, PROMPT, 50)
+    known = msgspec.structs.replace(call, lookup=(*PROMPT, *collected.ids))
+    again, guessed = await collect(engine.submit(known))
+    assert again.ids == collected.ids
+    assert guessed.accepted_tokens > 0
+    assert finish.drafted_tokens >= finish.accepted_tokens
+
+
+async def test_echo_gives_the_references_view_of_the_prompt(
+    engine: Engine, reference: Reference
+) -> None:
+    call = Call(
+        prompt=PROMPT, sampling=Sampling(max_tokens=0), logprobs=True, top_logprobs=3, echo=True
+    )
+    collected, finish = await collect(engine.submit(call))
+    assert (collected.ids, finish.reason) == ([], "length")
+    logits = reference.forward(PROMPT).logits.astype(float)
+    scores = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    expected = [scores[at, token] for at, token in enumerate(PROMPT[1:])]
+    assert finish.prompt_logprobs == pytest.approx(expected, abs=1e-3)
+    assert [best[0][0] for best in finish.prompt_top] == scores[:-1].argmax(axis=1).tolist()
+
+
+async def test_a_call_that_is_late_ends_with_what_it_has(directory: Path) -> None:
+    engine = OnnxEngine(directory, max_batch=1)
+    first = engine.submit(Call(prompt=(1,), sampling=Sampling(max_tokens=60)))
+    late = engine.submit(Call(prompt=(2,), sampling=Sampling(max_tokens=60), timeout_s=1e-9))
+    _, finish = await asyncio.wait_for(collect(late), 10)
+    assert finish.reason == "deadline"
+    _, finish = await collect(first)
+    assert finish.reason == "length"
+    engine.close()
+
+
+async def test_stats_tell_what_was_done_and_what_is_held(engine: Engine) -> None:
+    call = Call(prompt=PROMPT, sampling=Sampling(max_tokens=4))
+    for _ in range(2):
+        await collect(engine.submit(call))
+    stats = engine.stats()
+    assert (stats.prompt_tokens, stats.generated_tokens) == (16, 8)
+    assert stats.cached_tokens >= 7
+    assert stats.finished == {"length": 2}
+    assert (stats.running, stats.waiting, stats.held_blocks) == (0, 0, 0)
+    assert 0 < stats.kv_bytes == stats.cached_blocks * stats.kv_cap_bytes // stats.blocks
+    assert stats.weights_bytes > 0

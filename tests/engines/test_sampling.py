@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,9 @@ from smysl_engines.sampling import (
     Sampler,
     distribution,
     draw,
+    kth_largest,
     log_probabilities,
+    top,
     uniforms,
 )
 
@@ -120,3 +124,155 @@ def test_output_that_is_not_a_number_fails_instead_of_choosing(temperature: floa
     logits = np.array([np.nan, 1], np.float32)
     with pytest.raises(EngineError, match="not a number"):
         Sampler(Sampling(temperature=temperature)).choose(logits, 0)
+
+
+tokens_of_rows = st.lists(st.integers(0, 49), max_size=30)
+
+
+def adjusted(logits: Logits, sampling: Sampling, held: set[int]) -> list[float]:
+    """Keskar et al.'s penalty, then the biases, number by number."""
+    row = [float(logit) for logit in logits]
+    for token in held:
+        penalty = sampling.repetition_penalty
+        row[token] = row[token] / penalty if row[token] > 0 else row[token] * penalty
+    for token, bias in sampling.logit_bias:
+        row[token] += bias
+    return row
+
+
+@given(
+    arrays(np.float32, 50, elements=st.floats(-30, 30, width=32)),
+    st.floats(0.5, 2),
+    st.dictionaries(st.integers(0, 49), st.one_of(st.floats(-50, 50), st.just(-math.inf))),
+    tokens_of_rows,
+    tokens_of_rows,
+    st.booleans(),
+)
+def test_penalty_and_bias_are_those_of_the_equations(
+    logits: Logits,
+    penalty: float,
+    biases: dict[int, float],
+    prompt: list[int],
+    output: list[int],
+    greedy: bool,
+) -> None:
+    if all(biases.get(token) == -math.inf for token in range(50)):
+        return
+    sampling = Sampling(
+        repetition_penalty=penalty,
+        logit_bias=tuple(biases.items()),
+        temperature=0.0 if greedy else 0.8,
+        seed=3,
+    )
+    sampler, before = Sampler(sampling, prompt=tuple(prompt)), logits.copy()
+    for token in output:
+        sampler.took(token)
+    expected = np.array(adjusted(logits, sampling, {*prompt, *output}), np.float32)
+    plain = Sampler(Sampling(temperature=sampling.temperature, seed=3))
+    chosen = sampler.choose(logits, 5)
+    # two tokens may differ by rounding alone
+    assert expected[chosen] == pytest.approx(expected[plain.choose(expected, 5)], rel=1e-5)
+    assert np.array_equal(logits, before)
+    assert biases.get(chosen) != -math.inf
+
+
+def test_a_penalty_counts_every_token_once_and_from_its_first_time_on() -> None:
+    logits = np.array([2, 1.5, -1, -1.5], np.float32)
+    sampler = Sampler(Sampling(repetition_penalty=1.5), prompt=(0, 0, 0))
+    assert sampler.choose(logits, 0) == 1
+    for _ in range(5):
+        sampler.took(1)
+    assert sampler.choose(logits, 1) == 0
+    negative = Sampler(Sampling(repetition_penalty=2), allowed=(2, 3), prompt=(2,))
+    assert negative.choose(logits, 0) == 3
+    favoured = Sampler(Sampling(repetition_penalty=0.5), prompt=(1,))
+    assert favoured.choose(logits, 0) == 1
+
+
+def test_a_penalty_keeps_up_with_outputs_of_many_different_tokens() -> None:
+    logits = np.ones(1000, np.float32)
+    sampler = Sampler(Sampling(repetition_penalty=2), prompt=(0,))
+    for token in range(1, 1000):
+        assert sampler.choose(logits, token) == token
+        sampler.took(token)
+    assert sampler.choose(logits, 1000) == 0
+
+
+def test_a_bias_of_minus_infinity_forbids_a_token() -> None:
+    logits = np.array([9, 1, 2], np.float32)
+    sampling = Sampling(logit_bias=((0, -math.inf),), temperature=5, seed=2)
+    sampler = Sampler(sampling)
+    assert {sampler.choose(logits, at) for at in range(60)} == {1, 2}
+    assert Sampler(Sampling(logit_bias=((1, 8.5),))).choose(logits, 0) == 1
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_where_no_token_is_possible_the_call_fails(temperature: float) -> None:
+    logits = np.array([9, 1, 2], np.float32)
+    forbidden = tuple((token, -math.inf) for token in (0, 2))
+    sampling = Sampling(logit_bias=forbidden, temperature=temperature)
+    assert Sampler(sampling).choose(logits, 0) == 1
+    with pytest.raises(EngineError, match="logit_bias forbids all 2"):
+        Sampler(sampling, allowed=(0, 2)).choose(logits, 0)
+    with pytest.raises(EngineError, match="constraint allows none"):
+        Sampler(sampling).choose(logits, 0, np.array([], np.int64))
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_penalties_and_biases_beyond_measure_choose_nevertheless(temperature: float) -> None:
+    logits = np.array([3, 1, -2], np.float32)
+    for sampling, token in (
+        (Sampling(repetition_penalty=1e-300, temperature=temperature), 0),
+        (Sampling(repetition_penalty=1e300, temperature=temperature), 1),
+        (Sampling(logit_bias=((2, 1e300),), temperature=temperature), 2),
+        (Sampling(logit_bias=((0, -1e300), (1, -1e300)), temperature=temperature), 2),
+    ):
+        assert Sampler(sampling, prompt=(0, 2)).choose(logits, 0) == token
+
+
+def test_only_a_choice_of_the_largest_logit_is_plainly_greedy() -> None:
+    assert Sampler(Sampling()).plain_greedy
+    for sampling in (
+        Sampling(temperature=1),
+        Sampling(repetition_penalty=1.1),
+        Sampling(logit_bias=((1, 0.5),)),
+    ):
+        assert not Sampler(sampling).plain_greedy
+    assert not Sampler(Sampling(), allowed=(1,)).plain_greedy
+
+
+@given(
+    arrays(np.float64, st.integers(1, 2000), elements=st.sampled_from([-3.5, -1.0, 0.0, 2.5, 7.0])),
+    st.integers(1, 2500),
+)
+def test_the_likeliest_come_first_and_equals_by_id(
+    scores: np.ndarray[tuple[int], np.dtype[np.float64]], count: int
+) -> None:
+    order = sorted(range(len(scores)), key=lambda token: (-scores[token], token))[:count]
+    assert top(scores, count) == tuple((token, float(scores[token])) for token in order)
+    assert top(scores, 0) == ()
+    rank = min(count, len(scores))
+    assert kth_largest(scores, rank) == sorted(scores.tolist(), reverse=True)[rank - 1]
+
+
+def test_the_likeliest_of_a_large_vocabulary_are_those_of_sorting() -> None:
+    logits = np.random.default_rng(0).standard_normal(151_936).astype(np.float32)
+    scores = log_probabilities(logits)
+    order = np.argsort(-logits, kind="stable")
+    for count in (1, 20, 3000):
+        found = top(scores, count)
+        assert [token for token, _ in found] == order[:count].tolist()
+        assert all(score == scores[token] for token, score in found)
+    assert np.exp(scores).sum() == pytest.approx(1, abs=1e-6)
+
+
+def test_log_probabilities_are_right_to_seven_digits() -> None:
+    logits = (10 * np.random.default_rng(1).standard_normal(20_000)).astype(np.float32)
+    exact = logits.astype(np.longdouble)
+    exact -= np.log(np.exp(exact).sum())
+    assert np.abs(log_probabilities(logits) - exact.astype(np.float64)).max() < 1e-6
+
+
+def test_log_probabilities_of_what_is_no_number_fail() -> None:
+    with pytest.raises(EngineError, match="not a number"):
+        log_probabilities(np.array([1, np.nan], np.float32))

@@ -12,6 +12,7 @@ from smysl_engines.base import (
     EngineClosed,
     EngineError,
     Finish,
+    Mix,
     PromptTooLong,
     Sampling,
     Stream,
@@ -129,3 +130,66 @@ def test_embeddings_are_unit_length_and_depend_on_the_tokens() -> None:
     same, again, other = engine_of(5).embed([[1, 2, 3], [1, 2, 3], [70, 80]])
     assert same == again != other
     assert abs(sum(x * x for x in same) - 1) < 1e-9
+
+
+async def events_of(stream: Stream) -> list[Delta | Finish]:
+    return [event async for event in stream]
+
+
+async def test_echo_alone_ends_after_the_prompt() -> None:
+    call = Call(prompt=(1, 2, 3), echo=True, sampling=Sampling(max_tokens=0))
+    ids, finish = await collect(engine_of(5, 6).submit(call))
+    assert (ids, finish.reason, finish.generated_tokens) == ((), "length", 0)
+    assert (len(finish.prompt_logprobs), finish.prompt_top) == (2, ())
+
+
+async def test_top_logprobs_stand_beside_every_token() -> None:
+    engine = ScriptedEngine(lambda call: Scripted(ids=(5, 6), logprobs=(-0.5,)))
+    call = Call(prompt=(1, 2), logprobs=True, top_logprobs=3, echo=True)
+    first, second, finish = await events_of(engine.submit(call))
+    assert first == Delta((5,), (-0.5,), (((5, -0.5),),))
+    assert second == Delta((6,), (0.0,), (((6, 0.0),),))
+    assert isinstance(finish, Finish)
+    assert finish.prompt_top == (((2, 0.0),),)
+
+
+async def test_a_call_ends_at_its_deadline_with_what_it_has() -> None:
+    engine = ScriptedEngine(lambda call: range(1, 100), seconds_per_token=60)
+    stream = engine.submit(Call(prompt=(1,), timeout_s=0.01))
+    ids, finish = await asyncio.wait_for(collect(stream), 5)
+    assert (ids, finish.reason, engine.running) == ((), "deadline", 0)
+    choice = Call(prompt=(1,), timeout_s=1e-9, constraint=Choice(((4,), (5,))))
+    _, finish = await collect(ScriptedEngine(lambda call: Scripted(choice=1)).submit(choice))
+    assert (finish.reason, finish.choice, finish.probabilities) == ("deadline", None, ())
+
+
+async def test_a_deadline_that_is_not_reached_changes_nothing() -> None:
+    ids, finish = await collect(engine_of(5, 6).submit(Call(prompt=(1,), timeout_s=600)))
+    assert (ids, finish.reason) == ((5, 6), "stop")
+
+
+async def test_a_mix_of_known_adapters_runs() -> None:
+    engine = ScriptedEngine(lambda call: (5,), adapters=("a", "b"))
+    call = Call(prompt=(1, 2), adapter=Mix((("a", 0.5), ("b", -1.0))), activation=1)
+    assert (await collect(engine.submit(call)))[0] == (5,)
+
+
+async def test_stats_count_what_has_begun_and_ended() -> None:
+    engine = ScriptedEngine(lambda call: Scripted(ids=(5, 6), cached_tokens=1))
+    left = engine.submit(Call(prompt=(1,)))
+    waiting = engine.submit(Call(prompt=(1,)))
+    assert (engine.stats().running, engine.stats().waiting) == (0, 2)
+    async for _ in left:
+        assert (engine.stats().running, engine.stats().waiting) == (1, 1)
+        break
+    left.cancel()
+    await collect(left)
+    await collect(waiting)
+    stats = engine.stats()
+    assert (stats.running, stats.waiting) == (0, 0)
+    assert stats.finished == {"cancelled": 1, "stop": 1}
+    assert (stats.prompt_tokens, stats.generated_tokens, stats.cached_tokens) == (2, 3, 2)
+    failing = ScriptedEngine(lambda call: Scripted(error="out of ink"))
+    with pytest.raises(EngineError):
+        await collect(failing.submit(Call(prompt=(1,))))
+    assert failing.stats().finished == {"failed": 1}

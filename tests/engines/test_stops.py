@@ -50,7 +50,9 @@ def sentencepiece() -> Tokenizer:
     merges = [("▁", "t"), ("h", "e"), ("▁t", "he")]
     made = Tokenizer(models.BPE(vocabulary, merges, byte_fallback=True, fuse_unk=False))
     made.add_special_tokens(["<s>"])
-    made.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    made.normalizer = normalizers.Sequence(
+        [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
+    )
     made.decoder = decoders.Sequence(
         [
             decoders.Replace("▁", " "),
@@ -65,7 +67,10 @@ def sentencepiece() -> Tokenizer:
 @cache
 def metaspace() -> Tokenizer:
     """As T5's and others': a list of pieces with scores."""
-    pieces = [("<unk>", 0.0), *((piece, -1.0) for piece in ["▁the", "▁", "end", "日本", "▁日", "e"])]
+    pieces = [
+        ("<unk>", 0.0),
+        *((piece, -1.0) for piece in ["▁the", "▁", "end", "日本", "▁日", "e"]),
+    ]
     made = Tokenizer(models.Unigram(pieces, unk_id=0, byte_fallback=False))
     made.pre_tokenizer = pre_tokenizers.Metaspace()
     made.decoder = decoders.Metaspace()
@@ -88,7 +93,9 @@ def stops(tmp_path_factory: pytest.TempPathFactory) -> Stops:
     return Stops(path, VOCABULARY, "tiny")
 
 
-def start(stops: Stops, *texts: str, prompt: tuple[int, ...] = (1,), position: int = 0) -> StopTexts:
+def start(
+    stops: Stops, *texts: str, prompt: tuple[int, ...] = (1,), position: int = 0
+) -> StopTexts:
     call = Call(prompt=prompt, position=position, sampling=Sampling(stop_texts=texts))
     found = stops.texts(call)
     assert found is not None
@@ -278,8 +285,8 @@ def test_ids_beyond_the_vocabulary_and_in_its_gaps_have_no_text() -> None:
     assert (found.table, found.specials) == ([b"a", b"", b"", b"b", b""], {"<e>": 2})
 
 
-def test_a_decoder_that_strips_each_token_strips_each(tmp_path: Path) -> None:
+def test_a_decoder_that_strips_each_token_strips_each() -> None:
     made = Tokenizer(models.BPE({"  a  ": 0, " ": 1}, []))
     made.decoder = decoders.Sequence([decoders.Strip(" ", 1, 2), decoders.Fuse()])
-    assert [made.decode([0]), made.decode([1])] == [" a", ""]
+    assert made.decode([0]) == " a"
     assert table_of(made)[:2] == [b" a", b""]
