@@ -9,13 +9,13 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from smysl_engines.base import BadCall, Mix, State
-from smysl_engines.manifest import AdapterEntry, CorruptEngine, Manifest, Width
+from smysl_engines.manifest import AdapterEntry, Architecture, CorruptEngine, Width
 
 Float32 = npt.NDArray[np.float32]
 Inputs = dict[str, Float32]
@@ -30,13 +30,23 @@ KEPT_SETS = 4
 """Sets of adapters whose arrays stay put together."""
 
 
+class Described(Protocol):
+    """What a bank reads of a manifest; an engine that is being built has none yet."""
+
+    @property
+    def architecture(self) -> Architecture: ...
+
+    @property
+    def adapters(self) -> dict[str, AdapterEntry]: ...
+
+
 class Bank:
     """The adapters that an engine directory holds. `select` belongs to one thread; the rest to any.
 
     An adapter's arrays are read when it is first selected, and stay.
     """
 
-    def __init__(self, directory: Path, manifest: Manifest) -> None:
+    def __init__(self, directory: Path, manifest: Described) -> None:
         """Raises `CorruptEngine` for entries that contradict each other."""
         self._directory = directory
         self._layers = manifest.architecture.layers
@@ -53,6 +63,10 @@ class Bank:
 
     def kind(self, name: str) -> Kind:
         return self._entries[name].kind
+
+    def invocation(self, name: str) -> tuple[int, ...]:
+        """Token ids that an activated adapter sets in at; () for others."""
+        return self._entries[name].invocation
 
     def state(self, adapter: str | Mix | None) -> State:
         """What a call's `adapter` means: () for the base model.

@@ -77,7 +77,7 @@ class Grammar(msgspec.Struct, frozen=True, tag=True):
 
 
 Constraint = Choice | AllowedTokens | Regex | JsonSchema | Grammar
-"""Under the last three the output is whole whenever the finish says "stop". A stop token ends the
+"""Under the last three the output is whole whenever the finish says "stop" without a stop text. A stop token ends the
 call only where the output so far is whole, and comes nowhere else unless the grammar itself allows
 it as text; the call also ends, without one, as soon as nothing can follow. A call that is cut off
 says "length".

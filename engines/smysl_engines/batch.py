@@ -375,8 +375,8 @@ class Batch:
         logits = self._model.extend(row, job.tokens[start:end], start, asked, state, since)
         self._note_rate(count, self._clock() - began)
         self._computed(row, job, count)
-        if job.call.echo:
-            self._echo(job, start, logits)
+        if job.call.echo and not self._echoed(row, job, start, logits):
+            return count
         if not job.left:
             logits = logits[-1:]
             if not job.generated:
@@ -398,6 +398,15 @@ class Batch:
         job.computed += count
         self._waiting.serve(job, prompt, count - prompt)
         self.counts["computed_tokens"] += count
+
+    def _echoed(self, row: int, job: Job, start: int, logits: Logits) -> bool:
+        """`_echo`; False if the call has failed and left."""
+        try:
+            self._echo(job, start, logits)
+        except EngineError as error:
+            self._leave(row, error)
+            return False
+        return True
 
     def _echo(self, job: Job, start: int, logits: Logits) -> None:
         """`logits` follow the tokens from `start` on: note those of prompt tokens."""
@@ -497,13 +506,12 @@ class Batch:
         logits = self._model.decode(tokens, lengths, states)
         self._note_step(len(jobs), self._clock() - began)
         for row, job in enumerate(jobs):
-            if self._deterministic and job.ahead:
-                continue  # it has only kept a row company
+            midway = job.ahead > 0 if self._deterministic else job.call.echo and job.ahead > 1
+            if midway:
+                continue  # it has only kept a row company: its prompt goes on in pieces
             self._computed(row, job, 1)
             if job.pace is not None:
                 job.pace.note(0, 0, plain)
-            if job.call.echo and job.computed < len(job.call.prompt):
-                self._echo(job, job.computed - 1, logits[row : row + 1])
         # a row in the middle of its prompt, or of what its grammar forces, has taken part, but has
         # no next token yet
         ready = [row for row in rows if not jobs[row].left]

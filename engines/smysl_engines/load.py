@@ -16,14 +16,16 @@ def open_engine(
     max_batch: int = 16,
     kv_bytes: int | None = None,
     snapshots: Path | None = None,
+    snapshot_bytes: int | None = None,
     deterministic: bool = False,
 ) -> Engine:
     """Load and check an engine. The caller closes it.
 
     `threads`: of one forward pass; None chooses by the model's size. `max_batch`: calls that run
     together. `kv_bytes`: most memory for keys and values; None is the backend's default.
-    `snapshots`: folder where prefixes are kept over a restart; None keeps none. `deterministic`: a
-    call's output depends to the last bit on nothing but the call; slower.
+    `snapshots`: folder where prefixes are kept over a restart; None keeps none. `snapshot_bytes`:
+    most bytes of that folder, whichever engine wrote them; None is the backend's default.
+    `deterministic`: a call's output depends to the last bit on nothing but the call; slower.
     Raises `CorruptEngine` for a damaged directory, `EngineError` for one this installation cannot
     run.
     """
@@ -39,6 +41,7 @@ def open_engine(
             max_batch=max_batch,
             kv_bytes=kv_bytes,
             snapshots=snapshots,
+            snapshot_bytes=snapshot_bytes,
             deterministic=deterministic,
         )
     raise EngineError(f"{folder} needs the backend {backend!r}; this installation has: onnx")

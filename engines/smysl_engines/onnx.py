@@ -36,7 +36,7 @@ from smysl_engines.onnx_model import (
     kv_bytes_per_token,
 )
 from smysl_engines.prefix_tree import BLOCK
-from smysl_engines.snapshots import Snapshots
+from smysl_engines.snapshots import DEFAULT_CAP_BYTES, Snapshots
 from smysl_engines.stops import Stops
 from smysl_engines.stream import CallStream, Channel
 from smysl_engines.symbols import Symbols
@@ -62,6 +62,7 @@ class OnnxEngine:
         max_batch: int = 16,
         kv_bytes: int | None = None,
         snapshots: Path | None = None,
+        snapshot_bytes: int | None = None,
         deterministic: bool = False,
     ) -> None:
         """Raises `CorruptEngine` for a damaged directory, `EngineError` if the runtime refuses it.
@@ -71,6 +72,7 @@ class OnnxEngine:
         `kv_bytes`: most memory for keys and values; None is `KV_BYTES`. One whole context is always
         possible.
         `snapshots`: folder where prefixes are kept over a restart; None keeps none.
+        `snapshot_bytes`: most bytes of that folder; None is `DEFAULT_CAP_BYTES`.
         `deterministic`: a call's output depends to the last bit on nothing but the call; slower.
         """
         if max_batch < 1:
@@ -108,7 +110,8 @@ class OnnxEngine:
         self._weights_bytes = manifest.files[WEIGHTS_FILE].bytes
         kept = None
         if snapshots is not None:
-            kept = Snapshots(snapshots, manifest.fingerprint, self._block_bytes)
+            cap = DEFAULT_CAP_BYTES if snapshot_bytes is None else snapshot_bytes
+            kept = Snapshots(snapshots, manifest.fingerprint, self._block_bytes, cap)
         self._owner = _Owner(model, self._symbols, kept, deterministic)
         # the thread must not keep the engine alive, and must have ended before the interpreter does
         self._stop = weakref.finalize(self, self._owner.close)

@@ -32,7 +32,7 @@ ONE_THREAD_BYTES = 64_000_000
 """
 KV_BYTES = 1 << 30
 """Of rows and pages together, unless one context takes more."""
-KEPT_BINDINGS = 32
+KEPT_BINDINGS = 128
 TRIMMED_BYTES = 4_000_000
 """An idle row that holds less is not worth the system calls."""
 

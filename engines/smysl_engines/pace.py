@@ -37,15 +37,20 @@ class Costs:
         self._seconds: dict[int, deque[float]] = {}
         """By number of tokens."""
         self._seen: dict[int, int] = {}
+        self._prepared: set[int] = set()
         self._passes = 0
         self._ratios: list[float] = []
 
     def observe(self, tokens: int, seconds: float) -> None:
-        """A pass of so many tokens took so long. Longer ones than are ever drafted tell nothing."""
+        """A pass of so many tokens took so long. Longer ones than are ever drafted tell nothing, nor
+        does the first of a size, which also prepares the next ones."""
         assert tokens >= 1
         if tokens > self._sizes:
             return
         self._passes += 1
+        if tokens not in self._prepared:
+            self._prepared.add(tokens)
+            return
         self._seconds.setdefault(tokens, deque(maxlen=KEPT)).append(seconds)
         self._seen[tokens] = self._passes
         if tokens > 1 or self._passes % REFRESH == 0:

@@ -24,6 +24,9 @@ BLOCK = 64
 """Random numbers made at once: making a generator costs more than using it."""
 GROUPS = 64
 """Values of one group when looking for the largest: see `kth_largest`."""
+LARGE = 8192
+"""Tokens from which on a vocabulary's full distribution costs more than the choice."""
+_SMALLEST = float(np.finfo(np.float32).tiny)
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -77,8 +80,7 @@ class Sampler:
         if self._sampling.temperature == 0:
             index = int(candidates.argmax())
         else:
-            chances = distribution(candidates, self._sampling)
-            index = draw(chances, self._uniform(position))
+            index = pick(candidates, self._sampling, self._uniform(position))
         return index if allowed is None else int(allowed[index])
 
     def _adjusted(self, logits: Logits) -> Logits:
@@ -123,7 +125,8 @@ class _Held:
 
     def ids(self) -> TokenIds:
         """In no order; until the next `add`."""
-        return self._ids[: len(self._count())]
+        count = len(self._count())
+        return self._ids[:count]
 
     def _count(self) -> set[int]:
         if self._known is None:
@@ -140,22 +143,65 @@ def require_numbers(logits: Logits) -> None:
         raise EngineError("the model's output is not a number; rebuild the engine: smysl build")
 
 
+def pick(logits: Logits, sampling: Sampling, at: float) -> int:
+    """`draw` from `distribution`: of a large vocabulary without making all of it."""
+    if len(logits) < LARGE:
+        return draw(distribution(logits, sampling), at)
+    if 0 < sampling.top_k < len(logits):
+        ids = np.flatnonzero(logits >= kth_largest(logits, sampling.top_k))
+        return int(ids[draw(distribution(logits[ids], sampling), at)])
+    # in place and in float32: a new array costs more than what is computed in it
+    with np.errstate(over="ignore"):
+        odds = logits - logits.max()
+        odds /= np.float32(max(sampling.temperature, _SMALLEST))
+    np.exp(odds, out=odds)
+    if sampling.top_p == 1 and sampling.min_p == 0:
+        return _draw_from_many(odds, at)
+    total = float(odds.sum())
+    least = (1 - sampling.top_p) / len(odds) * total if sampling.top_p < 1 else sampling.min_p
+    # a little more than promised: the cut itself is made in float64
+    ids = np.flatnonzero(odds >= np.float32(0.999 * least))
+    chances = odds[ids].astype(np.float64) / total
+    return int(ids[draw(_cut(chances, sampling, len(odds)), at)])
+
+
+def _draw_from_many(odds: Logits, at: float) -> int:
+    """`draw`, summing groups first."""
+    width = len(odds) // GROUPS
+    edges = np.arange(0, len(odds), width)
+    cumulated = np.cumsum(np.add.reduceat(odds, edges), dtype=np.float64)
+    wanted = at * cumulated[-1]
+    group = min(int(cumulated.searchsorted(wanted, side="right")), len(edges) - 1)
+    before = float(cumulated[group - 1]) if group else 0.0
+    inner = odds[edges[group] : edges[group] + width].astype(np.float64)
+    # the group's own sum may differ from the one above in the last digits
+    share = (wanted - before) / (float(cumulated[group]) - before)
+    return int(edges[group]) + draw(inner, min(max(share, 0.0), 1.0))
+
+
 def distribution(logits: Logits, sampling: Sampling) -> Probabilities:
     """Probability of every token after temperature, then top-k, top-p, min-p; sums to 1.
 
     Top-p counts within what top-k kept. Tokens as likely as the k-th are all kept.
     """
-    scores = logits.astype(np.float64)
-    scores -= scores.max()
+    # in place: a new array of a large vocabulary costs more than what is computed in it
+    chances = logits.astype(np.float64)
+    chances -= chances.max()
     with np.errstate(over="ignore"):
-        scores /= sampling.temperature
-        if 0 < sampling.top_k < len(scores):
-            scores[scores < kth_largest(scores, sampling.top_k)] = -math.inf
-        # in float64 numpy's exp takes a hundred times as long
-        chances = np.exp(scores.astype(np.float32)).astype(np.float64)
+        chances /= sampling.temperature
+    if 0 < sampling.top_k < len(chances):
+        chances[chances < kth_largest(chances, sampling.top_k)] = -math.inf
+    np.exp(chances, out=chances)
     chances /= chances.sum()
+    return _cut(chances, sampling, len(chances))
+
+
+def _cut(chances: Probabilities, sampling: Sampling, count: int) -> Probabilities:
+    """Top-p, then min-p, in place; `count` tokens share the probability of 1, those not given are
+    too unlikely to be kept.
+    """
     if sampling.top_p < 1:
-        _cut_nucleus(chances, sampling.top_p)
+        _cut_nucleus(chances, sampling.top_p, count)
         chances /= chances.sum()
     if sampling.min_p > 0:
         chances[chances < sampling.min_p * chances.max()] = 0
@@ -163,26 +209,35 @@ def distribution(logits: Logits, sampling: Sampling) -> Probabilities:
     return chances
 
 
-def _cut_nucleus(chances: Probabilities, top_p: float) -> None:
+def _cut_nucleus(chances: Probabilities, top_p: float, count: int) -> None:
     """Zero all but the smallest set of likeliest tokens whose probability reaches `top_p`;
-    ties by id.
+    ties by id. `count`: see `_cut`.
     """
     # all tokens below this together hold less than 1 - top_p, so none of them is in the set
-    likely = np.flatnonzero(chances >= (1 - top_p) / len(chances))
-    order = likely[np.argsort(-chances[likely], kind="stable")]
-    kept = order[: int(np.searchsorted(np.cumsum(chances[order]), top_p)) + 1]
-    nucleus = chances[kept]
+    likely = np.flatnonzero(chances >= (1 - top_p) / count)
+    found = chances[likely]
+    falling = np.sort(found)[::-1]
+    kept = min(int(np.searchsorted(np.cumsum(falling), top_p)) + 1, len(falling))
+    last = falling[kept - 1]
+    above, equal = likely[found > last], likely[found == last]
+    nucleus = np.concatenate([above, equal[: kept - len(above)]])
+    values = chances[nucleus]
     chances[:] = 0
-    chances[kept] = nucleus
+    chances[nucleus] = values
 
 
 def draw(chances: Probabilities, at: float) -> int:
     """The token whose interval of the cumulated distribution holds `at`, a number in [0, 1)."""
-    possible = np.flatnonzero(chances)
-    cumulated = np.cumsum(chances[possible])
+    possible = chances > 0
+    if 2 * np.count_nonzero(possible) < len(chances):
+        ids = np.flatnonzero(possible)
+        return int(ids[draw(chances[ids], at)])
+    cumulated = np.cumsum(chances)
     index = int(cumulated.searchsorted(at * cumulated[-1], side="right"))
-    # rounding may carry `at` to the very end
-    return int(possible[min(index, len(possible) - 1)])
+    if index == len(chances) or chances[index] == 0:
+        # rounding carried `at` to the very end, past the last token with any chance
+        return int(np.flatnonzero(possible)[-1])
+    return index
 
 
 def uniforms(seed: int, block: int) -> list[float]:
@@ -198,7 +253,8 @@ def log_probabilities(logits: Logits) -> Probabilities:
     require_numbers(logits)
     largest = logits.max()
     with np.errstate(over="ignore"):
-        total = np.exp(logits - largest).sum(dtype=np.float64)
+        odds = logits - largest
+    total = np.exp(odds, out=odds).sum(dtype=np.float64)
     return np.asarray(logits.astype(np.float64) - (float(largest) + math.log(total)), np.float64)
 
 

@@ -267,9 +267,10 @@ def test_a_failing_step_fails_the_running_calls_and_the_next_calls_run(
     assert again.finish.cached_tokens == 0
 
 
+@pytest.mark.parametrize("echo", [False, True])
 @pytest.mark.parametrize("constraint", [None, Choice(((1, 2), (3,)))])
 def test_a_call_whose_logits_are_not_numbers_fails_alone(
-    monkeypatch: pytest.MonkeyPatch, constraint: Constraint | None
+    monkeypatch: pytest.MonkeyPatch, constraint: Constraint | None, echo: bool
 ) -> None:
     good = FakeModel.logits
 
@@ -278,7 +279,7 @@ def test_a_call_whose_logits_are_not_numbers_fails_alone(
 
     monkeypatch.setattr(FakeModel, "logits", staticmethod(broken))
     batch = Batch(FakeModel())
-    bad = Caller(batch, Call(prompt=(6, 1), constraint=constraint))
+    bad = Caller(batch, Call(prompt=(6, 1), constraint=constraint, echo=echo))
     fine = Caller(batch, Call(prompt=(5, 1), sampling=Sampling(max_tokens=4)))
     run(batch, bad, fine)
     assert isinstance(bad.ends[0], EngineError)

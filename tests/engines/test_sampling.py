@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -14,6 +14,7 @@ from smysl_engines.sampling import (
     draw,
     kth_largest,
     log_probabilities,
+    pick,
     top,
     uniforms,
 )
@@ -171,7 +172,9 @@ def test_penalty_and_bias_are_those_of_the_equations(
     plain = Sampler(Sampling(temperature=sampling.temperature, seed=3))
     chosen = sampler.choose(logits, 5)
     # two tokens may differ by rounding alone
-    assert expected[chosen] == pytest.approx(expected[plain.choose(expected, 5)], rel=1e-5)
+    assert expected[chosen] == pytest.approx(
+        expected[plain.choose(expected, 5)], rel=1e-5, abs=1e-5
+    )
     assert np.array_equal(logits, before)
     assert biases.get(chosen) != -math.inf
 
@@ -218,7 +221,7 @@ def test_where_no_token_is_possible_the_call_fails(temperature: float) -> None:
         Sampler(sampling).choose(logits, 0, np.array([], np.int64))
 
 
-@pytest.mark.parametrize("temperature", [0.0, 1.0])
+@pytest.mark.parametrize("temperature", [0.0, 0.01])
 def test_penalties_and_biases_beyond_measure_choose_nevertheless(temperature: float) -> None:
     logits = np.array([3, 1, -2], np.float32)
     for sampling, token in (
@@ -276,3 +279,33 @@ def test_log_probabilities_are_right_to_seven_digits() -> None:
 def test_log_probabilities_of_what_is_no_number_fail() -> None:
     with pytest.raises(EngineError, match="not a number"):
         log_probabilities(np.array([1, np.nan], np.float32))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(0, 3),
+    st.sampled_from([0.0, 1e-9, 0.25, 0.5, 0.999, 1 - 2**-53]),
+    st.sampled_from([0.01, 0.7, 1.0, 1e-40]),
+    st.sampled_from(
+        [
+            {},
+            {"top_k": 40},
+            {"top_p": 0.9},
+            {"min_p": 0.05},
+            {"top_k": 40, "top_p": 0.9, "min_p": 0.02},
+            {"top_p": 0.5, "min_p": 0.1},
+        ]
+    ),
+    st.sampled_from([1.0, 4.0, 30.0]),
+)
+def test_a_large_vocabulary_draws_as_the_distribution_says(
+    seed: int, at: float, temperature: float, cuts: dict[str, float], spread: float
+) -> None:
+    logits = np.random.default_rng(seed).standard_normal(50_001).astype(np.float32)
+    logits *= np.float32(spread)
+    sampling = Sampling(temperature=temperature, **cuts)  # type: ignore[arg-type]
+    token = pick(logits, sampling, at)
+    chances = distribution(logits, sampling)
+    assert chances[token] > 0
+    reached = float(chances[:token].sum())
+    assert reached - 1e-5 <= at <= reached + chances[token] + 1e-5
