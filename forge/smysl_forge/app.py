@@ -14,7 +14,7 @@ import typer
 
 from smysl_forge.families import HELD_OUT, families, problems
 from smysl_forge.problem import Problem
-from smysl_reasoning.dialects.native import read
+from smysl_reasoning.dialects.native import NativeDialect, read
 from smysl_reasoning.quantities import slotted
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
@@ -106,6 +106,42 @@ def raw_items(name: str, seed: int, count: int) -> Iterator[tuple[str, str]]:
         else:
             problem = next(problems(families()[name], seed + 1000 * i, 1))
             yield problem.question, problem.answer
+
+
+@app.command()
+def grade(
+    folder: Annotated[Path, typer.Argument(help="A model as training publishes it.")],
+    direct: Annotated[
+        bool, typer.Option("--direct", help="Answers without a derivation, not derivations.")
+    ] = False,
+    family: Annotated[str, typer.Option("--family", "-f", help="A family, or all.")] = "all",
+    count: Annotated[
+        int, typer.Option("--count", "-n", min=1, help="Held-out problems of each family.")
+    ] = 40,
+) -> None:
+    """Share of held-out problems that one greedy derivation, or direct answer, gets right, as JSON."""
+    import torch
+
+    from smysl_forge import checkpoint
+    from smysl_forge.rollout import roll, roll_direct
+    from smysl_forge.train import accuracy
+
+    try:
+        model, tokenizer = checkpoint.load(folder)
+    except (OSError, KeyError, ValueError) as error:
+        raise typer.BadParameter(f"{folder} is no trained model: {error}") from None
+    dialect = NativeDialect(tokenizer)
+    drawn = [p for name in chosen(family) for p in problems(families()[name], HELD_OUT, count)]
+    model.eval()
+    with torch.autocast("cpu", torch.bfloat16):
+        rolled = roll_direct(model, dialect, drawn) if direct else roll(model, dialect, drawn, 0, 0)
+    rates = accuracy(rolled)
+    report = {
+        "parameters": sum(tensor.numel() for tensor in model.parameters()),
+        "mean": round(sum(rates.values()) / len(rates), 4),
+        "families": {name: round(rate, 4) for name, rate in rates.items()},
+    }
+    print(msgspec.json.encode(report).decode())
 
 
 @app.command()

@@ -33,6 +33,9 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
 
     shape: Shape = Shape()
     minutes: float = 90.0
+    budget: int | None = None
+    """Padded tokens after which the training ends; None lets `minutes` decide alone. Then a comparison of two models
+    does not hang on how busy the machine was."""
     tokens: int = 4096
     """Padded tokens per step."""
     longest: int = 320
@@ -178,7 +181,7 @@ class Training:
         try:
             for batch in stream:
                 self.progress.seconds = time.monotonic() - began
-                share = self.progress.seconds / (60 * recipe.minutes)
+                share = self.share()
                 if share >= 1:
                     break
                 loss = self.step(
@@ -196,6 +199,12 @@ class Training:
             stream.close()
         self.look()
         self.save()
+
+    def share(self) -> float:
+        """How much of the training is over, 0..1."""
+        spent = self.progress.seconds / (60 * self.recipe.minutes)
+        budget = self.recipe.budget
+        return spent if budget is None else max(spent, self.progress.tokens / budget)
 
     def step(self, ids: Tensor, learnt: Tensor, scale: float) -> float:
         """One optimiser step; returns the loss."""

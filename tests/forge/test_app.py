@@ -39,3 +39,17 @@ def test_export_gives_held_out_items_that_an_evaluation_can_read() -> None:
 def test_field_lists_every_family() -> None:
     result = runner.invoke(app, ["field", "--json"])
     assert [json.loads(line)["family"] for line in result.stdout.splitlines()] == list(families())
+
+
+def test_grade_tells_how_often_a_model_is_right() -> None:
+    for way, least, most in (([], 0.8, 1.0), (["--direct"], 0.0, 0.7)):
+        asked = ["grade", "models/zerno", "-f", "products", "-n", "10", *way]
+        report = json.loads(runner.invoke(app, asked).stdout)
+        assert report["parameters"] == 3_000_384
+        assert least <= report["mean"] == report["families"]["products"] <= most
+
+
+def test_a_folder_without_a_model_is_named() -> None:
+    result = runner.invoke(app, ["grade", "tests"])
+    assert result.exit_code == 2
+    assert "tests is no trained model" in result.output

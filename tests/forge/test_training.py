@@ -165,6 +165,21 @@ def test_a_training_learns_and_goes_on_where_it_was(tmp_path: Path, tokenizer: T
     assert again.step(ids, learnt, 1.0) == pytest.approx(training.step(ids, learnt, 1.0), rel=1e-3)
 
 
+def test_a_budget_of_tokens_ends_a_training_however_long_it_took(
+    tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    recipe = Recipe(shape=SMALL, circuits=False, minutes=600, budget=10_000)
+    training = Training(tmp_path, recipe, tokenizer, lambda line: None)
+    shares = []
+    for tokens in (0, 2_500, 10_000):
+        training.progress.tokens = tokens
+        shares.append(training.share())
+    assert shares == [0, 0.25, 1]
+    training.progress.seconds = 600 * 60 * 0.5
+    training.progress.tokens = 0
+    assert training.share() == 0.5
+
+
 def test_a_published_checkpoint_loads_to_the_same_function(
     tmp_path: Path, tokenizer: Tokenizer
 ) -> None:
