@@ -9,11 +9,16 @@ from typing import Annotated, NoReturn
 import msgspec
 import typer
 
+from smysl_build_engines.adapters import check_names, merge, with_bank
 from smysl_build_engines.build import BuildPlan, Built, build, plan
 from smysl_build_engines.bundled import bundled_model
 from smysl_build_engines.checkpoint import CALIBRATION_FILE, Checkpoint, open_checkpoint
 from smysl_build_engines.errors import BuildError
+from smysl_build_engines.gpus import Gpu, find_card
+from smysl_build_engines.hub import fetch, hub_model
+from smysl_build_engines.machine import MachineView, Shape, read_shape, view_machine
 from smysl_build_engines.padding import pad_heads
+from smysl_build_engines.peft_folder import open_adapter
 from smysl_build_engines.quantise import Precision
 from smysl_build_engines.recipe import Method, Recipe
 from smysl_build_engines.store import EngineStore
@@ -40,6 +45,11 @@ class MethodName(enum.StrEnum):
     gptq = "gptq"
 
 
+class AdaptersName(enum.StrEnum):
+    bank = "bank"
+    merged = "merged"
+
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -49,7 +59,8 @@ def command(
         str | None,
         typer.Argument(
             metavar="SOURCE",
-            help="A Hugging Face checkpoint folder, or the name of a bundled model.",
+            help="A Hugging Face checkpoint folder, a hub id (org/name, org/name@revision), or the "
+            "name of a bundled model.",
         ),
     ] = None,
     bundled: Annotated[
@@ -81,6 +92,19 @@ def command(
     mixed: Annotated[
         bool, typer.Option("--mixed", help="int4 that keeps sensitive tensors at 8 bits.")
     ] = False,
+    adapter: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=DIR", help="A PEFT folder (LoRA, aLoRA, DoRA); may be given repeatedly."
+        ),
+    ] = None,
+    adapters: Annotated[
+        AdaptersName,
+        typer.Option(
+            help="bank: one engine holds all of them, chosen call by call; merged: an engine of its "
+            "own for each, called NAME+ADAPTER."
+        ),
+    ] = AdaptersName.bank,
     context: Annotated[
         int | None, typer.Option(help="Most tokens of prompt and output together.")
     ] = None,
@@ -96,14 +120,39 @@ def command(
             "--verify", help="Check the stored engine again, files and numbers; build none."
         ),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan only.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan, and what fits here; build none.")
+    ] = False,
+    hardware: Annotated[
+        bool,
+        typer.Option(
+            "--hardware",
+            help="Print this machine, and which precisions and contexts of SOURCE fit; build none. A "
+            "config.json is enough.",
+        ),
+    ] = False,
+    gpu: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--gpu",
+            metavar="NAME",
+            help="With --hardware or --dry-run: answer for this card too; it need not be here.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Compile a checkpoint into a verified engine and publish it in the engine store."""
-    if (source is None) != bundled:
+    if (source is None) != bundled and (bundled or not hardware):
         raise typer.BadParameter("give either a SOURCE or --bundled")
+    if gpu and not (hardware or dry_run):
+        raise typer.BadParameter("--gpu goes with --hardware or --dry-run")
     try:
-        folder = bundled_model() if source is None else _folder(source)
+        cards = [find_card(each) for each in gpu or []]
+        if hardware:
+            _show_machine(source, bundled, cards, context, as_json)
+            return
+        located = _located(source)
+        folder = located.folder
         checkpoint = open_checkpoint(folder)
         recipe = Recipe(
             precision=precision.value,
@@ -112,27 +161,37 @@ def command(
             symmetric=not asymmetric,
             mixed=mixed,
         )
-        wanted = plan(
-            checkpoint,
-            name=name or folder.resolve().name,
-            recipe=recipe,
-            context=context,
-            calibration=calibration,
-        )
-        target = EngineStore(store or default_shelf())
+        variants = _variants(checkpoint, adapter or [], adapters)
+        plans = [
+            plan(
+                variant,
+                name=name or located.name,
+                recipe=recipe,
+                context=context,
+                calibration=calibration,
+            )
+            for variant in variants
+        ]
+        target = EngineStore(store or default_shelf(), _progress)
+        answers: list[object]
         if dry_run:
-            _show_plan(wanted, as_json)
-            return
-        for line in wanted.lines():
-            _progress(line)
-        if check:
-            _check(checkpoint, wanted, target, as_json)
+            view = view_machine(Shape(located.name, checkpoint.config), cards, context)
+            answers = [_planned(wanted, view) for wanted in plans]
+            if not as_json:
+                for wanted in plans:
+                    print("\n".join(wanted.lines()))
+                print("\n".join(["", *view.lines]))
         else:
-            started = time.monotonic()
-            built = build(checkpoint, wanted, target, _progress, force)
-            verb = "already built" if built.reused else "built"
-            _progress(f"{verb} in {time.monotonic() - started:.1f} s")
-            _show_built(built, as_json)
+            answers = [
+                _check(variant, wanted, target, as_json)
+                if check
+                else _build(variant, wanted, target, force, as_json)
+                for variant, wanted in zip(variants, plans, strict=True)
+            ]
+        if as_json:
+            # several engines come of merged adapters only
+            merged = adapters is AdaptersName.merged and adapter
+            _print_json({"engines": answers} if merged else answers[0])
     except (BuildError, EngineError) as error:
         _fail(error)
 
@@ -141,10 +200,47 @@ def main() -> None:
     app(prog_name="smysl-build")
 
 
-def _folder(source: str) -> Path:
-    folder = Path(source)
-    is_name = not folder.is_dir() and folder.name == source
-    return bundled_model(source) if is_name else folder
+class Located(msgspec.Struct, frozen=True):
+    """Where a source lies."""
+
+    folder: Path
+    """With --hardware it may be a config.json alone."""
+    name: str
+
+
+def _located(source: str | None, *, config_only: bool = False) -> Located:
+    """None is the bundled model. Raises any `BuildError`."""
+    if source is None:
+        folder = bundled_model()
+    elif (path := Path(source)).is_file():
+        return Located(path, path.resolve().parent.name)
+    elif not path.exists() and path.name == source:
+        folder = bundled_model(source)
+    elif not path.exists() and (model := hub_model(source)) is not None:
+        return Located(fetch(model, config_only=config_only), model.name)
+    else:
+        folder = path
+    return Located(folder, folder.resolve().name)
+
+
+def _show_machine(
+    source: str | None, bundled: bool, cards: list[Gpu], context: int | None, as_json: bool
+) -> None:
+    shape = None
+    if source is not None or bundled:
+        located = _located(source, config_only=True)
+        shape = read_shape(located.folder, located.name)
+    view = view_machine(shape, cards, context)
+    if as_json:
+        _print_json(view)
+    else:
+        print("\n".join(view.lines))
+
+
+def _planned(wanted: BuildPlan, view: MachineView) -> object:
+    """The plan as one object, with the machine it is for."""
+    machine = {"hardware": view.hardware, "fit": view.fit}
+    return msgspec.to_builtins(wanted) | msgspec.to_builtins(machine)
 
 
 def _method(
@@ -156,11 +252,42 @@ def _method(
     return "gptq" if precision is PrecisionName.int4 and has_text else "nearest"
 
 
-def _check(checkpoint: Checkpoint, wanted: BuildPlan, store: EngineStore, as_json: bool) -> None:
+def _variants(checkpoint: Checkpoint, given: list[str], how: AdaptersName) -> list[Checkpoint]:
+    """What to build: one engine, or one for each merged adapter."""
+    pairs = [each.partition("=") for each in given]
+    if wrong := [name for name, equals, folder in pairs if not (equals and folder)]:
+        raise typer.BadParameter(f"--adapter takes NAME=DIR; {wrong[0]!r} was given")
+    check_names([name for name, _, _ in pairs])
+    opened = [open_adapter(name, Path(folder), checkpoint) for name, _, folder in pairs]
+    if how is AdaptersName.merged:
+        if not opened:
+            raise typer.BadParameter("--adapters merged needs at least one --adapter NAME=DIR")
+        return [merge(checkpoint, adapter) for adapter in opened]
+    return [with_bank(checkpoint, opened)]
+
+
+def _build(
+    checkpoint: Checkpoint, wanted: BuildPlan, store: EngineStore, force: bool, as_json: bool
+) -> object:
+    for line in wanted.lines():
+        _progress(line)
+    started = time.monotonic()
+    built = build(checkpoint, wanted, store, _progress, force)
+    verb = "already built" if built.reused else "built"
+    _progress(f"{verb} in {time.monotonic() - started:.1f} s")
+    _show_built(built, as_json)
+    fields = msgspec.to_builtins(built.manifest)
+    return {"directory": str(built.directory), "reused": built.reused, **fields}
+
+
+def _check(checkpoint: Checkpoint, wanted: BuildPlan, store: EngineStore, as_json: bool) -> object:
     # onnx and onnxruntime, which finding an engine already built must not pay for
+    from smysl_build_engines.bank_build import verify_bank
     from smysl_build_engines.verify import verify
     from smysl_engines.onnx import GRAPH_FILE
 
+    for line in wanted.lines():
+        _progress(line)
     directory = find_engine(store.folder, wanted.name).directory
     manifest = load_manifest(directory)
     if manifest.source != wanted.source:
@@ -168,35 +295,40 @@ def _check(checkpoint: Checkpoint, wanted: BuildPlan, store: EngineStore, as_jso
             f"engine {wanted.name} ({directory}) was built from another checkpoint than the one "
             "given. Build it again without --verify."
         )
+    for adapter in wanted.bank:
+        stored = manifest.adapters.get(adapter.name)
+        if stored is None or stored.source != adapter.source:
+            raise BuildError(
+                f"engine {wanted.name} ({directory}) has no adapter {adapter.name} built from the "
+                "one given. Build it again without --verify."
+            )
     a = manifest.architecture
     model = pad_heads(checkpoint.config.at(a.context), checkpoint.weights)
     precision = _precision(manifest.precision)
     result = verify(directory / GRAPH_FILE, a, model.decoder, model.weights, precision)
-    if as_json:
-        _print_json({"directory": str(directory), "verification": result})
-    else:
+    adapters: dict[str, Verification] = {}
+    if manifest.adapters:
+        adapters = verify_bank(checkpoint, model, directory, manifest.adapters, a, precision)
+    if not as_json:
         print(f"{manifest.model} {manifest.fingerprint} is intact: {_describe(result)}")
+        for name, found in adapters.items():
+            print(f"adapter {name}: {_describe(found)}")
+    return {"directory": str(directory), "verification": result, "adapters": adapters}
 
 
 def _precision(text: str) -> Precision:
     return PrecisionName(text).value
 
 
-def _show_plan(wanted: BuildPlan, as_json: bool) -> None:
-    if as_json:
-        _print_json(wanted)
-    else:
-        print("\n".join(wanted.lines()))
-
-
 def _show_built(built: Built, as_json: bool) -> None:
     manifest = built.manifest
     if as_json:
-        fields = msgspec.to_builtins(manifest)
-        _print_json({"directory": str(built.directory), "reused": built.reused, **fields})
         return
     print(f"{manifest.model} {manifest.fingerprint}")
     _progress(_describe(manifest.verification))
+    for name, entry in manifest.adapters.items():
+        if entry.verification is not None:
+            _progress(f"adapter {name}: {_describe(entry.verification)}")
     if manifest.quantisation is not None and manifest.quantisation.report is not None:
         _progress(_describe_report(manifest.quantisation.report))
 

@@ -10,6 +10,7 @@ import shutil
 import tarfile
 import tempfile
 from pathlib import Path
+from typing import IO, BinaryIO, cast
 
 import msgspec
 
@@ -26,6 +27,25 @@ from smysl_engines.manifest import (
 MAX_MANIFEST_BYTES = 1_000_000
 MAX_FILES = 64
 _PIECE_BYTES = 1 << 20
+
+
+class _Pieces:
+    """A file that is read in small pieces only: an extended header, of which `tarfile` would read
+    whatever length it claims at once, is refused."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def read(self, size: int) -> bytes:
+        if size > 2 * _PIECE_BYTES:
+            raise tarfile.ReadError(f"a header of {size} bytes")
+        return self._file.read(size)
+
+    def seek(self, position: int) -> int:
+        return self._file.seek(position)
+
+    def tell(self) -> int:
+        return self._file.tell()
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,8 +91,10 @@ def import_engine(source: Path, store: EngineStore) -> Imported:
     `StoreError` if the store cannot be written; then the store is as before.
     """
     try:
-        with source.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
-            return _import(source, archive, store)
+        with source.open("rb") as file:
+            pieces = cast(IO[bytes], _Pieces(file))
+            with tarfile.open(fileobj=pieces, mode="r:") as archive:
+                return _import(source, archive, store)
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise BadArchive(f"{source} is no exported engine: {error}. Export it again.") from error
     except OSError as error:

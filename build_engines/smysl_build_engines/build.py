@@ -22,6 +22,8 @@ from smysl_build_engines.store import EngineStore
 from smysl_engines.manifest import (
     FORMAT,
     TOKENIZER_FILE,
+    AdapterEntry,
+    FileEntry,
     Manifest,
     Quantisation,
     TextReport,
@@ -66,8 +68,8 @@ def build(
                     raise
                 raise StoreError(
                     f"{store.folder} has no room for engine {wanted.name}, about "
-                    f"{wanted.engine_bytes / 1e6:.0f} MB. Free space there, or choose another with "
-                    "--store or SMYSL_DATA_DIR."
+                    f"{(wanted.engine_bytes + wanted.bank_bytes) / 1e6:.0f} MB. Free space there, or "
+                    "choose another with --store or SMYSL_DATA_DIR."
                 ) from error
             progress(f"publishing {manifest.fingerprint}")
             directory = store.publish(folder, manifest)
@@ -92,9 +94,15 @@ def _existing(wanted: BuildPlan, store: EngineStore) -> Manifest | None:
     found = store.valid(wanted.name, wanted.precision, wanted.source)
     if found is None or found.architecture != wanted.architecture:
         return None
+    if {name: entry.source for name, entry in found.adapters.items()} != _bank_sources(wanted):
+        return None
     was = found.quantisation or Quantisation(method=Recipe().method)
     same = msgspec.structs.replace(was, report=None) == _quantisation(wanted, None)
     return found if same or not wanted.recipe.quantised else None
+
+
+def _bank_sources(wanted: BuildPlan) -> dict[str, dict[str, FileEntry]]:
+    return {adapter.name: adapter.source for adapter in wanted.bank}
 
 
 def _quantisation(wanted: BuildPlan, report: TextReport | None) -> Quantisation:
@@ -114,6 +122,7 @@ def _compile(
 ) -> Manifest:
     # onnx and onnxruntime, which finding an engine already built must not pay for
     from smysl_build_engines.verify import verify
+    from smysl_engines.bank import ADAPTED_GRAPH_FILE
     from smysl_engines.onnx import GRAPH_FILE, WEIGHTS_FILE
 
     architecture = wanted.architecture
@@ -125,7 +134,10 @@ def _compile(
     graph = folder / GRAPH_FILE
     verification = verify(graph, architecture, model.decoder, model.weights, wanted.precision)
     text_report = report()
-    names = (GRAPH_FILE, WEIGHTS_FILE, *(file.name for file in checkpoint.passed_on))
+    adapters = _add_bank(checkpoint, wanted, model, folder, progress)
+    names = [GRAPH_FILE, WEIGHTS_FILE, *(file.name for file in checkpoint.passed_on)]
+    if adapters:
+        names += [ADAPTED_GRAPH_FILE, *(entry.file for entry in adapters.values())]
     files = {name: describe_file(folder / name) for name in names}
     quantised = wanted.recipe.quantised
     manifest = Manifest(
@@ -140,11 +152,24 @@ def _compile(
         | {"python": platform.python_version()},
         hardware=f"{platform.machine()} {platform.system()} {_processor()}",
         verification=verification,
-        fingerprint=fingerprint(BACKEND, wanted.precision, architecture, files),
+        fingerprint=fingerprint(BACKEND, wanted.precision, architecture, files, adapters),
         quantisation=_quantisation(wanted, text_report) if quantised else None,
+        adapters=adapters,
     )
     write_manifest(folder, manifest)
     return manifest
+
+
+def _add_bank(
+    checkpoint: Checkpoint, wanted: BuildPlan, model: Padded, folder: Path, progress: Progress
+) -> dict[str, AdapterEntry]:
+    if not checkpoint.bank:
+        return {}
+    from smysl_build_engines.bank_build import add_bank
+
+    names = ", ".join(adapter.name for adapter in checkpoint.bank)
+    progress(f"adding the adapters {names} and comparing each with the float32 reference")
+    return add_bank(checkpoint, model, folder, wanted.architecture, wanted.precision)
 
 
 def _write(

@@ -4,7 +4,7 @@ Knows which files there must be and which shapes config.json demands; never ONNX
 the store.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,9 +13,16 @@ from smysl_build_engines.decoder import Decoder
 from smysl_build_engines.errors import BadCheckpoint, UnsupportedModel
 from smysl_build_engines.families.fields import read_object
 from smysl_build_engines.families.table import Described, Place, places, read_config
+from smysl_build_engines.low_rank import Adapter
 from smysl_build_engines.safetensors import SafetensorsFile
+from smysl_build_engines.source_hashes import describe_source
 from smysl_build_engines.tensors import Float32, Tensors
-from smysl_engines.manifest import CHAT_FILES, DIALECT_FILE, TOKENIZER_FILE
+from smysl_engines.manifest import (
+    CHAT_FILES,
+    DIALECT_FILE,
+    TOKENIZER_FILE,
+    FileEntry,
+)
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -37,6 +44,19 @@ class Checkpoint(msgspec.Struct, frozen=True):
     files: tuple[Path, ...]
     """What decides the output: config.json, the weights, tokenizer.json, and dialect.json and the
     chat files where the model has them."""
+    merged: Adapter | None = None
+    """In the weights already."""
+    bank: tuple[Adapter, ...] = ()
+    """To be kept beside the weights, by name in order."""
+
+    @property
+    def source(self) -> dict[str, FileEntry]:
+        """What the weights were read from."""
+        entries = {path.name: describe_source(path) for path in self.files}
+        if self.merged is not None:
+            name = self.merged.name
+            entries |= {f"{name}/{file}": entry for file, entry in self.merged.source.items()}
+        return entries
 
     @property
     def passed_on(self) -> tuple[Path, ...]:
@@ -48,14 +68,9 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     """Raises `BadCheckpoint` for missing or contradictory files,
     `UnsupportedModel` by the field's name.
     """
-    weights_names = _weights_files(folder)
+    weights_names = weights_files(folder)
     names = (CONFIG_FILE, *weights_names, TOKENIZER_FILE)
-    for name in names:
-        if not (folder / name).is_file():
-            raise BadCheckpoint(
-                f"{folder} has no {name}; a source is a folder with {', '.join(names[:3])}"
-                f"{' and so on' if len(names) > 3 else ''}"
-            )
+    demand_files(folder, names)
     described = read_config(folder / CONFIG_FILE)
     shards = [SafetensorsFile(folder / name) for name in weights_names]
     weights = _open_weights(folder, described, shards)
@@ -64,8 +79,18 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint(folder, described.decoder, described.family.model_type, weights, files)
 
 
+def demand_files(folder: Path, names: Sequence[str]) -> None:
+    """Raises `BadCheckpoint` for the first that the folder lacks."""
+    for name in names:
+        if not (folder / name).is_file():
+            raise BadCheckpoint(
+                f"{folder} has no {name}; a source is a folder with {', '.join(names[:3])}"
+                f"{' and so on' if len(names) > 3 else ''}"
+            )
+
+
 class FamilyWeights(Tensors):
-    """A checkpoint's tensors under the decoder's names, cut out of fused ones."""
+    """A checkpoint's tensors under our names, cut out of fused ones."""
 
     def __init__(self, places: dict[str, Place], shards: dict[str, SafetensorsFile]) -> None:
         """`shards`: the file of each stored tensor."""
@@ -88,8 +113,8 @@ class FamilyWeights(Tensors):
         return shard.rows(place.name, place.start + start, place.start + stop)
 
 
-def _weights_files(folder: Path) -> tuple[str, ...]:
-    """The one file, or the shards that the index names."""
+def weights_files(folder: Path) -> tuple[str, ...]:
+    """The one file, or the shards that the index names. Raises `BadCheckpoint`."""
     path = folder / INDEX_FILE
     if not path.exists():
         return (WEIGHTS_FILE,)
@@ -108,7 +133,31 @@ def _weights_files(folder: Path) -> tuple[str, ...]:
 def _open_weights(
     folder: Path, described: Described, shards: list[SafetensorsFile]
 ) -> FamilyWeights:
-    """Check that the files hold exactly what config.json demands."""
+    decoder, family = described.decoder, described.family
+    # a tied head and the rotary table may be stored although they follow from the rest
+    tied = {f"{family.names['head']}.weight"} if decoder.tie_word_embeddings else set()
+    return checked_weights(
+        folder,
+        family.model_type,
+        places(family, decoder),
+        decoder.shapes(),
+        shards,
+        lambda name: name in tied or name.endswith(".rotary_emb.inv_freq"),
+    )
+
+
+def checked_weights(
+    folder: Path,
+    model_type: str,
+    wanted: dict[str, Place],
+    shapes: Mapping[str, tuple[int, ...]],
+    shards: Sequence[SafetensorsFile],
+    ignorable: Callable[[str], bool],
+) -> FamilyWeights:
+    """Check that the files hold exactly what config.json demands, besides what is `ignorable`.
+
+    `wanted`, `shapes`: of each tensor under our name. Raises `BadCheckpoint`, `UnsupportedModel`.
+    """
     found: dict[str, SafetensorsFile] = {}
     for shard in shards:
         for name in shard:
@@ -117,9 +166,6 @@ def _open_weights(
                     f"{found[name].path} and {shard.path} both have a tensor {name!r}"
                 )
             found[name] = shard
-    decoder, family = described.decoder, described.family
-    wanted = places(family, decoder)
-    shapes = decoder.shapes()
     stored: dict[str, tuple[int, ...]] = {}
     for name, place in wanted.items():
         stored[place.name] = (place.stop, *shapes[name][1:])
@@ -131,12 +177,10 @@ def _open_weights(
                 f"{found[name].path}: {name!r} is {list(found[name].shape(name))}; config.json "
                 f"demands {list(shape)}"
             )
-    # a tied head and the rotary table may be stored although they follow from the rest
-    ignorable = {f"{family.names['head']}.weight"} if decoder.tie_word_embeddings else set()
-    for name in sorted(set(found) - set(stored) - ignorable):
-        if not name.endswith(".rotary_emb.inv_freq"):
+    for name in sorted(set(found) - set(stored)):
+        if not ignorable(name):
             raise UnsupportedModel(
-                f"{found[name].path} has the tensor {name!r}, which a {family.model_type} model "
+                f"{found[name].path} has the tensor {name!r}, which a {model_type} model "
                 "of this config.json does not use"
             )
     return FamilyWeights(wanted, found)

@@ -3,18 +3,20 @@
 Knows the graph's operators and its names of the residual stream; judges nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper
 
 from smysl_build_engines.decoder import Decoder
 from smysl_build_engines.reference import Reference
-from smysl_build_engines.tensors import Float32, Tensors
+from smysl_build_engines.tensors import Float32
 
 _FLOAT32_ACTIVATIONS = 1
 """MatMulNBits accuracy level."""
@@ -45,13 +47,19 @@ def beside(graph: Path, model: onnx.ModelProto) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def first_diverged(graph: Path, decoder: Decoder, weights: Tensors, tokens: Sequence[int]) -> str:
+def first_diverged(
+    graph: Path,
+    reference: Reference,
+    tokens: Sequence[int],
+    feeds: Mapping[str, npt.NDArray[Any]] | None = None,
+) -> str:
     """`layer 3 of 24`, `the embedding` or `the head`: where the difference begins.
 
-    `graph` runs `tokens` as one prompt; `decoder` and `weights` are what it should compute.
+    `graph` runs `tokens` as one prompt; `reference` is what it should compute. `feeds`: inputs
+    besides those every graph has.
     """
-    states = _engine_states(graph, decoder, tokens)
-    reference = Reference(decoder, weights)
+    decoder = reference.decoder
+    states = _engine_states(graph, decoder, tokens, feeds or {})
     expected = reference.embed([tokens])[0]
     if _differs(states[0], expected):
         return "the embedding"
@@ -69,7 +77,9 @@ def _differs(found: Float32, expected: Float32) -> bool:
     return not error <= _DIVERGED * float(np.linalg.norm(expected))
 
 
-def _engine_states(graph: Path, decoder: Decoder, tokens: Sequence[int]) -> list[Float32]:
+def _engine_states(
+    graph: Path, decoder: Decoder, tokens: Sequence[int], more: Mapping[str, npt.NDArray[Any]]
+) -> list[Float32]:
     """The residual stream before the first layer and after each, [tokens, hidden size]."""
     model = unrounded(graph)
     first = next(node for node in model.graph.node if node.op_type.endswith("LayerNormalization"))
@@ -84,6 +94,7 @@ def _engine_states(graph: Path, decoder: Decoder, tokens: Sequence[int]) -> list
     length = len(tokens)
     cache = np.zeros((1, decoder.num_key_value_heads, length, decoder.head_dim), np.float32)
     feeds = {
+        **more,
         "input_ids": np.array([tokens], np.int64),
         "positions": np.zeros((1, 1, 1), np.int64),
         "seqlens_k": np.array([length - 1], np.int32),

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from smysl_build_engines.decoder import Decoder
 from smysl_build_engines.families.table import role_of
+from smysl_build_engines.low_rank import LowRank
 from smysl_build_engines.rotary import Rope
 from smysl_build_engines.tensors import Float32, Tensors
 
@@ -42,6 +43,27 @@ def pad_heads(decoder: Decoder, weights: Tensors) -> Padded:
         qk_norm_eps=decoder.qk_norm_eps * share,
     )
     return Padded(padded, _PaddedWeights(decoder, padded, weights, places))
+
+
+def pad_change(narrow: Decoder, wide: Decoder, name: str, change: LowRank) -> LowRank:
+    """An adapter's change of the tensor `name`, in the shape that `pad_heads` gave it."""
+    if narrow.head_dim == wide.head_dim:
+        return change
+    places = _places(narrow)
+    match role_of(name):
+        case "q" | "k" | "v":
+            assert change.magnitude is None
+            heads = change.b.reshape(-1, narrow.head_dim, change.rank)
+            wider = np.zeros((len(heads), wide.head_dim, change.rank), np.float32)
+            wider[:, places] = heads
+            return msgspec.structs.replace(change, b=wider.reshape(-1, change.rank))
+        case "o":
+            heads = change.a.reshape(change.rank, -1, narrow.head_dim)
+            wider = np.zeros((*heads.shape[:2], wide.head_dim), np.float32)
+            wider[:, :, places] = heads
+            return msgspec.structs.replace(change, a=wider.reshape(change.rank, -1))
+        case _:
+            return change
 
 
 def _width(decoder: Decoder) -> int:

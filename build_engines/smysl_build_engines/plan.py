@@ -3,14 +3,17 @@
 Knows sizes and names; reads no weight and loads no runtime.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from smysl_build_engines.bank_file import lay_out
 from smysl_build_engines.calibration import MAX_TOKENS
 from smysl_build_engines.checkpoint import CALIBRATION_FILE, Checkpoint
 from smysl_build_engines.decoder import Decoder
 from smysl_build_engines.errors import BadCheckpoint, BadRequest, UnsupportedModel
+from smysl_build_engines.low_rank import Adapter
 from smysl_build_engines.padding import pad_heads
 from smysl_build_engines.quantise import Precision
 from smysl_build_engines.recipe import HEAD, Recipe, product_shape, products
@@ -32,6 +35,23 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     format: str
     parameters: int
     bytes: int
+
+
+class PlannedAdapter(msgspec.Struct, frozen=True, kw_only=True):
+    """An adapter, in the bank or merged."""
+
+    name: str
+    kind: str
+    ranks: dict[str, int]
+    """The largest of each product it changes, by role; where parts of a product have one each, their
+    sum."""
+    bytes: int
+    """Of its arrays in the bank; merged, it takes none."""
+    source: dict[str, FileEntry]
+
+    def line(self) -> str:
+        ranks = ", ".join(f"{role} {rank}" for role, rank in self.ranks.items())
+        return f"{self.kind:<6} {self.name:<20} ranks {ranks}"
 
 
 class BuildPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +76,14 @@ class BuildPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Most memory while the engine runs beside the reference, likewise."""
     seconds: float
     """Expected, on two cores."""
+    bank: tuple[PlannedAdapter, ...] = ()
+    """Adapters kept beside the weights, by name in order."""
+    merged: PlannedAdapter | None = None
+    """The adapter that the weights hold already."""
+
+    @property
+    def bank_bytes(self) -> int:
+        return sum(adapter.bytes for adapter in self.bank)
 
     @property
     def precision(self) -> Precision:
@@ -81,6 +109,10 @@ class BuildPlan(msgspec.Struct, frozen=True, kw_only=True):
                 f"  {group.name:<10} {group.format:<28} {group.parameters / 1e6:>10.2f} M "
                 f"{_megabytes(group.bytes):>12}"
             )
+        if self.merged is not None:
+            lines.append(f"merged       {self.merged.line()}")
+        for adapter in self.bank:
+            lines.append(f"adapter      {adapter.line()}, {_megabytes(adapter.bytes)}")
         lines.append(f"weights      {_megabytes(self.engine_bytes)}")
         lines.append(
             f"memory       about {_megabytes(self.write_memory_bytes)} to write, "
@@ -104,7 +136,8 @@ def plan(
     context: int | None = None,
     calibration: Path | None = None,
 ) -> BuildPlan:
-    """`recipe` goes before `precision`; `calibration` before the checkpoint's own text.
+    """`recipe` goes before `precision`; `calibration` before the checkpoint's own text. An engine with
+    a merged adapter is called `name+adapter`.
 
     Raises `UnsupportedModel` if the model cannot have the context, `BadCheckpoint` for an unusable
     name, `BadRequest` for options that contradict each other.
@@ -114,6 +147,8 @@ def plan(
             f"{name!r} cannot name an engine; use letters, digits, '.', '_' and '-', "
             "starting with a letter or digit"
         )
+    if checkpoint.merged is not None:
+        name = f"{name}+{checkpoint.merged.name}"
     longest = checkpoint.config.max_position_embeddings
     if context is not None and not 0 < context <= longest:
         raise UnsupportedModel(f"the model takes contexts of 1 to {longest}; {context} was asked")
@@ -123,7 +158,6 @@ def plan(
     decoder = pad_heads(checkpoint.config.at(context), checkpoint.weights).decoder
     groups = _groups(decoder, recipe, context)
     engine_bytes = sum(group.bytes for group in groups)
-    source = {path.name: describe_file(path) for path in checkpoint.files}
     shapes = checkpoint.config.shapes().values()
     parameters = sum(_count(shape) for shape in shapes)
     return BuildPlan(
@@ -141,13 +175,26 @@ def plan(
         ),
         parameters=parameters,
         groups=groups,
-        source=source,
+        source=checkpoint.source,
         text=None if text is None else str(text),
         text_entry=None if text is None else _describe_text(text),
         engine_bytes=engine_bytes,
         write_memory_bytes=_write_memory(decoder, recipe),
-        verify_memory_bytes=_verify_memory(decoder, engine_bytes),
-        seconds=_seconds(decoder, recipe, parameters),
+        verify_memory_bytes=_verify_memory(decoder, engine_bytes, checkpoint.bank),
+        seconds=_seconds(decoder, recipe, parameters, len(checkpoint.bank)),
+        bank=tuple(_planned(adapter, decoder) for adapter in checkpoint.bank),
+        merged=None if checkpoint.merged is None else _planned(checkpoint.merged, decoder, 0),
+    )
+
+
+def _planned(adapter: Adapter, decoder: Decoder, size: int | None = None) -> PlannedAdapter:
+    layout = lay_out(adapter, decoder)
+    return PlannedAdapter(
+        name=adapter.name,
+        kind="dora" if adapter.has_magnitudes else adapter.kind,
+        ranks=layout.ranks,
+        bytes=layout.bytes if size is None else size,
+        source=adapter.source,
     )
 
 
@@ -228,23 +275,31 @@ def _write_memory(decoder: Decoder, recipe: Recipe) -> int:
     return pieces + states + max(table, 2 * layer + 5 * 8 * widest * widest)
 
 
-def _verify_memory(decoder: Decoder, engine_bytes: int) -> int:
-    """The runtime's copy of the weights beside one layer, or the head, in float32."""
+def _verify_memory(decoder: Decoder, engine_bytes: int, bank: Sequence[Adapter]) -> int:
+    """The runtime's copy of the weights beside one layer, or the head, in float32. Of the adapters,
+    as they were read, in the bank, and as the runtime gets them."""
     layer = sum(4 * _count(shape) for shape in decoder.widths.values())
     table = 4 * decoder.vocab_size * decoder.hidden_size
-    logits = 8 * 4 * _VERIFIED_POSITIONS * decoder.vocab_size
-    return 2 * engine_bytes + 3 * max(layer, table) + logits
+    positions = max(_VERIFIED_POSITIONS, _ROW_POSITIONS * (len(bank) + 2) if bank else 0)
+    logits = 8 * 4 * positions * decoder.vocab_size
+    adapters = 3 * sum(lay_out(adapter, decoder).bytes for adapter in bank)
+    return 2 * engine_bytes + 3 * max(layer, table) + logits + adapters
 
 
 _VERIFIED_POSITIONS = 100
+_ROW_POSITIONS = 30
+"""Of each adapter, the base model beside them and a mix."""
 _WRITTEN_A_SECOND = 30e6
 """Parameters read, rounded and written; measured on one core."""
 _VERIFIED_A_SECOND = 8e6
 """Parameters read again for the reference and run twice by the runtime; measured on one core."""
 
 
-def _seconds(decoder: Decoder, recipe: Recipe, parameters: int) -> float:
+def _seconds(decoder: Decoder, recipe: Recipe, parameters: int, adapters: int) -> float:
     seconds = parameters / _WRITTEN_A_SECOND + parameters / _VERIFIED_A_SECOND
+    if adapters:
+        # the weights are read once more for all of them; each is merged and run
+        seconds += (1 + 0.25 * (adapters + 2)) * parameters / _VERIFIED_A_SECOND
     if recipe.method == "gptq":
         cubes = sum(shape[1] ** 3 for shape in decoder.widths.values())
         passes = 8 * 2 * MAX_TOKENS * parameters

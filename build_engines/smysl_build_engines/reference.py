@@ -13,10 +13,12 @@ import msgspec
 import numpy as np
 
 from smysl_build_engines.decoder import Decoder
+from smysl_build_engines.recipe import PARTS
 from smysl_build_engines.rotary import Rope, tables
 from smysl_build_engines.tensors import Float32, Tensors
 
 Half = Literal["attention", "mlp"]
+_LINEAR = {f"{part}.weight" for parts in PARTS.values() for part in parts}
 
 
 class Output(msgspec.Struct, frozen=True):
@@ -29,9 +31,19 @@ class Output(msgspec.Struct, frozen=True):
 class Reference:
     """A model as a function of its tokens."""
 
-    def __init__(self, decoder: Decoder, weights: Tensors) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        weights: Tensors,
+        adapted: Tensors | None = None,
+        since: int = 0,
+    ) -> None:
+        """`adapted`: linear weights that hold in the layers from token `since` on (aLoRA;
+        Greenewald et al., 2025); all of them, for a merged adapter."""
         self.decoder = decoder
         self._weights = weights
+        self._adapted = adapted
+        self._since = since
 
     def forward(self, tokens: Sequence[int]) -> Output:
         return self.forward_all([tokens])[0]
@@ -56,12 +68,13 @@ class Reference:
     def block(self, number: int) -> "Block":
         """A layer with its weights in memory."""
         prefix = f"layers.{number}."
-        held = {
-            name.removeprefix(prefix): self._weights[name]
-            for name in self.decoder.shapes()
-            if name.startswith(prefix)
-        }
-        return Block(self.decoder, number, held)
+        names = [name for name in self.decoder.shapes() if name.startswith(prefix)]
+        held = {name.removeprefix(prefix): self._weights[name] for name in names}
+        if self._adapted is None:
+            return Block(self.decoder, number, held)
+        linear = [name for name in names if name.removeprefix(prefix) in _LINEAR]
+        adapted = {name.removeprefix(prefix): self._adapted[name] for name in linear}
+        return Block(self.decoder, number, held, adapted, self._since)
 
     def finish(self, states: Sequence[Float32]) -> list[Output]:
         """The last norm and the head."""
@@ -81,11 +94,21 @@ class Reference:
 class Block:
     """One layer, in the steps that calibration looks between.
     `weights`: `q.weight`, `q.bias`, `mlp_norm.weight` ..., float32.
+    `adapted`: linear weights in their place from token `since` on.
     """
 
-    def __init__(self, decoder: Decoder, number: int, weights: dict[str, Float32]) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        number: int,
+        weights: dict[str, Float32],
+        adapted: dict[str, Float32] | None = None,
+        since: int = 0,
+    ) -> None:
         self.decoder = decoder
         self.weights = weights
+        self._adapted = adapted
+        self._since = since
         self._layer = decoder.layers[number]
 
     def forward(self, x: Float32) -> Float32:
@@ -106,6 +129,8 @@ class Block:
 
     def _linear(self, role: str, x: Float32) -> Float32:
         y = x @ self.weights[f"{role}.weight"].T
+        if self._adapted is not None:
+            y[self._since :] = x[self._since :] @ self._adapted[f"{role}.weight"].T
         return y + self.weights[f"{role}.bias"] if self.decoder.has_bias(role) else y
 
     def _norm(self, role: str, x: Float32) -> Float32:

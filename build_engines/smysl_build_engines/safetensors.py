@@ -7,7 +7,7 @@ files that break it; knows nothing of models.
 import math
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,10 @@ class SafetensorsFile(Tensors):
     Raises `BadCheckpoint` on opening for a file whose header does not describe it exactly.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, buffers: Container[str] = ()) -> None:
+        """`buffers`: tensors that may be of any type, because nobody reads them."""
         self.path = path
+        self._buffers = buffers
         try:
             self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             weakref.finalize(self, os.close, self._handle)
@@ -112,13 +114,16 @@ class SafetensorsFile(Tensors):
         """The tensors must tile the data area: no gap, no overlap, nothing beyond the end."""
         at = 0
         for name, entry in sorted(self._entries.items(), key=lambda item: item[1].data_offsets):
-            if entry.dtype not in _STORED:
+            if entry.dtype not in _STORED and name not in self._buffers:
                 known = ", ".join(_STORED)
                 raise self._bad(f"stores {name!r} as {entry.dtype}; supported are {known}")
             start, end = entry.data_offsets
             if any(length < 0 for length in entry.shape):
                 raise self._bad(f"gives {name!r} the shape {entry.shape}")
-            expected = math.prod(entry.shape) * _STORED[entry.dtype].itemsize
+            if entry.dtype in _STORED:
+                expected = math.prod(entry.shape) * _STORED[entry.dtype].itemsize
+            else:
+                expected = max(0, end - start)
             if start != at or end - start != expected:
                 raise self._bad(
                     f"places {name!r} at bytes {start} to {end}; its shape and place demand "

@@ -8,7 +8,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,8 +23,10 @@ _STAGING = ".staging-"
 class EngineStore:
     """Write access to one folder of engines. Hold `lock()` around everything that changes it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tell: Callable[[str], None] = lambda line: None) -> None:
+        """`tell`: takes a line for people while `lock` waits."""
         self.folder = folder
+        self._tell = tell
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -37,7 +39,13 @@ class EngineStore:
         except OSError as error:
             raise self._refusal(error) from error
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._tell(
+                    f"waiting for another process that changes the engine store {self.folder}"
+                )
+                fcntl.flock(handle, fcntl.LOCK_EX)
             yield
         finally:
             os.close(handle)

@@ -34,14 +34,14 @@ def as_stored(graph: Path, decoder: Decoder, weights: Tensors) -> Stored:
     graph whose products have other names.
     """
     model = onnx.load(graph, load_external_data=False)
-    rounded = _Rounded(graph.parent, model)
+    rounded = Rounded(graph.parent, model)
     if not rounded.names:
         return Stored(decoder, weights)
     stored = _StoredWeights(decoder, weights, rounded)
     return Stored(msgspec.structs.replace(decoder, tie_word_embeddings=False), stored)
 
 
-class _Rounded:
+class Rounded:
     """The products of a graph that are held in codes."""
 
     def __init__(self, folder: Path, model: onnx.ModelProto) -> None:
@@ -78,7 +78,7 @@ class _Rounded:
 
 
 class _StoredWeights(Tensors):
-    def __init__(self, decoder: Decoder, weights: Tensors, rounded: _Rounded) -> None:
+    def __init__(self, decoder: Decoder, weights: Tensors, rounded: Rounded) -> None:
         self._weights = weights
         self._rounded = rounded
         self._homes: dict[str, tuple[str, int]] = {}
@@ -114,15 +114,17 @@ class _StoredWeights(Tensors):
         product, first = self._homes[name]
         found = self._rounded.weight(product)[first + start : first + stop]
         source = "embedding.weight" if name == "head.weight" and self._tied else name
-        self._check(name, found, self._weights.rows(source, start, stop))
+        check_rounding(name, found, self._weights.rows(source, start, stop))
         return found
 
-    def _check(self, name: str, found: Float32, original: Float32) -> None:
-        error = float(np.linalg.norm(found - original) / (np.linalg.norm(original) or 1.0))
-        # not "error > limit": what is not a number fails too
-        if not error <= MAX_ROUNDING_ERROR:
-            raise VerificationFailed(
-                f"the engine's {name} is {error:.2g} off the checkpoint's (relative); at most "
-                f"{MAX_ROUNDING_ERROR} is rounding. Nothing was published. Check the checkpoint "
-                "for values that are not finite; otherwise please report this."
-            )
+
+def check_rounding(name: str, found: Float32, original: Float32) -> None:
+    """Raises `VerificationFailed` for rows of a rounded tensor that are not near the checkpoint's."""
+    error = float(np.linalg.norm(found - original) / (np.linalg.norm(original) or 1.0))
+    # not "error > limit": what is not a number fails too
+    if not error <= MAX_ROUNDING_ERROR:
+        raise VerificationFailed(
+            f"the engine's {name} is {error:.2g} off the checkpoint's (relative); at most "
+            f"{MAX_ROUNDING_ERROR} is rounding. Nothing was published. Check the checkpoint "
+            "for values that are not finite; otherwise please report this."
+        )

@@ -64,8 +64,8 @@ def verify(
         del opened
         difference = compare(exact, expected, original).relative_difference
         result = msgspec.structs.replace(result, exact_difference=difference)
-    if failure := _judge(result, precision):
-        where = first_diverged(graph, stored.decoder, stored.weights, texts[-1])
+    if failure := judge(result, precision):
+        where = first_diverged(graph, Reference(stored.decoder, stored.weights), texts[-1])
         raise VerificationFailed(
             f"the built {precision} engine is {failure}, beginning with {where}. Nothing was "
             "published. Check the checkpoint for values that are not finite; otherwise this is a "
@@ -113,7 +113,7 @@ def compare(measured: Float32, expected: Float32, original: Float32) -> Verifica
     )
 
 
-def _judge(result: Verification, precision: Precision) -> str | None:
+def judge(result: Verification, precision: Precision) -> str | None:
     """What is wrong, if anything is."""
     if precision == "fp32":
         checks = [("a logit", result.max_difference, MAX_FP32_DIFFERENCE)]

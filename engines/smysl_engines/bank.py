@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.npyio import NpzFile
 
 from smysl_engines.base import BadCall, Mix, State
 from smysl_engines.manifest import AdapterEntry, Architecture, CorruptEngine, Width
@@ -180,8 +181,10 @@ class Bank:
                 wanted[f"layers.{layer}.{role}.a"] = width.inputs, rank
                 wanted[f"layers.{layer}.{role}.b"] = rank, width.outputs
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                if set(stored.files) != set(wanted):
+            # numpy leaves a file of its own open if it is damaged
+            with path.open("rb") as file:
+                stored = np.load(file, allow_pickle=False)
+                if not isinstance(stored, NpzFile) or set(stored.files) != set(wanted):
                     raise self._corrupt(f"{entry.file} holds other arrays than it should")
                 arrays = {key: stored[key] for key in wanted}
         except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:

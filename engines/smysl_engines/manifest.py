@@ -23,6 +23,9 @@ CHAT_FILES = (
     "generation_config.json",
 )
 """What a chat model's conversation looks like and which tokens end a reply; a model has some of them, or none."""
+Kind = Literal["decoder", "encoder"]
+Pooling = Literal["mean", "cls"]
+"""Of a text's last hidden states: their mean, or the first one (the token [CLS])."""
 _MAX_MANIFEST_BYTES = 1_000_000
 
 
@@ -53,6 +56,11 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     `max_difference` to `greedy_agreement` are against a float32 reference that holds the engine's
     own
     rounded weights; `drift_*` against the checkpoint's weights.
+
+    An encoder has no logits: there the hidden states after the last layer are compared. Its
+    `relative_difference` is over the root mean square of the reference's states; instead of the
+    same likeliest token a text has the same nearest other text, by cosine; the divergence is the
+    mean cosine distance of the engine's vectors from the checkpoint's.
     """
 
     positions: int
@@ -135,6 +143,14 @@ class AdapterEntry(msgspec.Struct, frozen=True, kw_only=True):
     """Of the engine under this adapter, against the checkpoint with the adapter merged."""
 
 
+class EncoderEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """How an encoder makes one vector of a text's last hidden states."""
+
+    pooling: Pooling
+    normalise: bool = False
+    """The checkpoint's own vectors have length 1; the engine's always have."""
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """manifest.json."""
 
@@ -157,6 +173,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """None for fp32, and for engines of versions that could only round to nearest."""
     adapters: dict[str, AdapterEntry] = {}
     """The bank, by name; its files are among `files`."""
+    encoder: EncoderEntry | None = None
+    """None for a decoder."""
+
+    @property
+    def kind(self) -> Kind:
+        return "decoder" if self.encoder is None else "encoder"
 
 
 def fingerprint(
@@ -165,6 +187,7 @@ def fingerprint(
     architecture: Architecture,
     files: dict[str, FileEntry],
     adapters: dict[str, AdapterEntry] | None = None,
+    encoder: EncoderEntry | None = None,
 ) -> str:
     """16 bytes in hex over all that decides the output: 32 characters.
     The model's name is not part of it.
@@ -173,6 +196,8 @@ def fingerprint(
     if adapters:
         bank = [(n, a.kind, a.file, a.invocation) for n, a in sorted(adapters.items())]
         deciding = *deciding, bank
+    if encoder is not None:
+        deciding = *deciding, ("encoder", encoder.pooling)
     return hashlib.blake2b(msgspec.msgpack.encode(deciding), digest_size=16).hexdigest()
 
 
@@ -216,6 +241,7 @@ def read_manifest(directory: Path) -> Manifest:
         manifest.architecture,
         manifest.files,
         manifest.adapters,
+        manifest.encoder,
     )
     if manifest.fingerprint != expected:
         raise _corrupt(directory, f"its contents have the fingerprint {expected}")

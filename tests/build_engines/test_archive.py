@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -177,3 +178,23 @@ def test_a_cut_or_foreign_file_is_refused(share: float, archive: Path, store: En
 def test_a_file_that_is_not_there_is_named(store: EngineStore, tmp_path: Path) -> None:
     with pytest.raises(BadArchive, match="absent.tar"):
         import_engine(tmp_path / "absent.tar", store)
+
+
+@pytest.mark.parametrize("claimed", [3 << 20, 1 << 40])
+def test_a_header_that_claims_much_memory_is_refused_unread(
+    claimed: int, archive: Path, store: EngineStore
+) -> None:
+    header = tarfile.TarInfo("././@PaxHeader")
+    header.type, header.size = tarfile.XHDTYPE, claimed
+    rest = archive.read_bytes()
+    with archive.open("wb") as file:
+        file.write(header.tobuf(tarfile.GNU_FORMAT) + rest)
+        file.truncate(max(4 << 20, len(rest)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadArchive, match="header"):
+            import_engine(archive, store)
+        assert tracemalloc.get_traced_memory()[1] < 2 << 20
+    finally:
+        tracemalloc.stop()
+    assert list_engines(store.folder) == []
