@@ -182,7 +182,8 @@ def _words(step: PlannedStepView) -> Iterator[str]:
     """What a step is and what it waits for, in parts that a line may end between."""
     times = ""
     if step.branches is not None:
-        times = f" in {step.branches} branch{'es' * (step.branches != 1)}"
+        most = "at most " * step.decided
+        times = f" in {most}{step.branches} branch{'es' * (step.branches != 1)}"
     elif step.foreach is not None:
         times = f" for each of {step.foreach}"
     yield step.module + times
@@ -311,6 +312,9 @@ def _findings(plan: PlanView, width: int) -> list[str]:
         if plan.measured
         else "estimates the modules' own: these steps have not run on this engine yet"
     )
+    if decided := [step.name for step in plan.steps if step.decided]:
+        names = texts.one_line(", ".join(decided))
+        lines.append(f"at most   what is estimated of {names}: once decided, no more run")
     return [texts.fit(line, width) for line in lines]
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 import msgspec
 import typer
 
-from smysl_cli import diagnostics, output
+from smysl_cli import diagnostics, engine_words, output
 from smysl_cli.diagnostics import CommandFailed
 from smysl_cli.exits import Exit
 from smysl_cli.options import Json
@@ -57,7 +57,8 @@ def restart(now: Now = False) -> None:
 
 @daemon.command()
 def status(json: Json = False) -> None:
-    """Whether the daemon runs, its model, load and memory. Exit code 69 when none runs."""
+    """Whether the daemon runs, its model, load and memory, and what its engine does and has done.
+    Exit code 69 when none runs."""
     dirs = find_dirs()
     try:
         if daemon_pid(dirs) is None:
@@ -78,10 +79,12 @@ def status(json: Json = False) -> None:
     output.say(
         f"smysld {found.version} runs, pid {found.pid}, for {found.uptime_seconds:.0f} s\n"
         f"model    {found.model} ({found.backend}, {found.precision}) {found.fingerprint[:12]}\n"
-        f"work     {found.runs} runs, {found.clients} clients\n"
-        f"memory   {found.rss_bytes / 1e6:.0f} MB\n"
-        f"socket   {found.socket}\n"
-        f"data     {found.data}"
+        f"work     {found.runs} runs, {found.clients} clients"
+    )
+    for label, text in engine_words.lines(found.engine) if found.engine else ():
+        output.say(f"{label:<9}{text}")
+    output.say(
+        f"memory   {found.rss_bytes / 1e6:.0f} MB\nsocket   {found.socket}\ndata     {found.data}"
     )
 
 

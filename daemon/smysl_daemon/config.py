@@ -16,6 +16,7 @@ import msgspec
 
 from smysl_daemon.errors import BadConfig, FolderUnusable
 
+MEGABYTE = 1_000_000
 SOCKET_PATH_LIMIT = 107
 """Most bytes of a Unix socket's path on Linux (sun_path is 108 with its final NUL)."""
 
@@ -47,6 +48,11 @@ class Dirs(msgspec.Struct, frozen=True):
     def backups(self) -> Path:
         """Copies of the database, made by the housekeeping."""
         return self.data / "backups"
+
+    @property
+    def snapshots(self) -> Path:
+        """Where the engine keeps the keys and values of prompts over a restart."""
+        return self.cache / "kv"
 
     @property
     def lock(self) -> Path:
@@ -128,14 +134,14 @@ def private_folder(path: Path) -> None:
     if found.st_uid != os.getuid():
         raise FolderUnusable(
             f"{path} belongs to user {found.st_uid}, not to you ({os.getuid()}); "
-            "remove it or point SMYSL_RUNTIME_DIR elsewhere"
+            f"remove it or point {_variable(path)} elsewhere"
         )
     parent = path.parent.stat()
     exposed = parent.st_mode & 0o022 and not parent.st_mode & stat.S_ISVTX
     if parent.st_uid not in (0, os.getuid()) or exposed:
         raise FolderUnusable(
             f"{path.parent} lets other users replace {path.name}; "
-            "point SMYSL_RUNTIME_DIR to a folder of your own"
+            f"point {_variable(path)} to a folder of your own"
         )
     if stat.S_IMODE(found.st_mode) != 0o700:
         path.chmod(0o700)
@@ -185,6 +191,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     threads: Annotated[int, msgspec.Meta(ge=1, le=1024)] | None = None
     """Threads of the engine; None lets the engine choose."""
     max_batch: Annotated[int, msgspec.Meta(ge=1, le=256)] = 16
+    kv_megabytes: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] | None = None
+    """Most memory for keys and values of prompts and outputs, running and kept for reuse; None is the
+    engine's default. One whole context is always possible."""
+    snapshots: bool = True
+    """Keys and values of prompts are also kept in files of the cache folder, over a restart."""
+    deterministic: bool = False
+    """A call's output depends to the last bit on nothing but the call; slower."""
     max_runs: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 32
     """Runs in progress at once; one more is answered `busy`."""
     max_clients: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 64
@@ -199,7 +212,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     backups: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 7
     """Copies of the database that the housekeeping keeps; 0 makes none."""
     cache_megabytes: Annotated[int, msgspec.Meta(ge=0)] = 1024
-    """The housekeeping deletes the oldest files of the cache folder beyond this."""
+    """Snapshots that were not used for longest give way beyond this, and the housekeeping deletes the
+    oldest files of the whole cache folder; 0 keeps no snapshots."""
     tui: TuiConfig = TuiConfig()
     """Of the terminal UI alone."""
 

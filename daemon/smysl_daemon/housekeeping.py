@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from stat import S_ISREG
 
-from smysl_daemon.config import Config, Dirs, find_dirs, load_config, private_folder
+from smysl_daemon.config import MEGABYTE, Config, Dirs, find_dirs, load_config, private_folder
 from smysl_daemon.errors import DaemonError, HousekeepingFailed
 
 log = logging.getLogger("smysl.housekeeping")
@@ -136,13 +136,16 @@ def checkpoint(dirs: Dirs, config: Config) -> str:
 
 
 def trim_cache(dirs: Dirs, config: Config) -> str:
-    """Delete the least recently changed files of the cache folder beyond `cache_megabytes`."""
-    limit = config.cache_megabytes * 1_000_000
+    """Delete the least recently changed files of the cache folder beyond `cache_megabytes`, and every
+    snapshot where they are switched off: the next start would not look at them."""
+    limit = config.cache_megabytes * MEGABYTE
     files = sorted(_files(dirs.cache), reverse=True)
-    total = deleted = 0
+    total = wanted = deleted = 0
     for _, size, path in files:
         total += size
-        if total > limit:
+        unwanted = not config.snapshots and path.is_relative_to(dirs.snapshots)
+        wanted += 0 if unwanted else size
+        if unwanted or wanted > limit:
             path.unlink(missing_ok=True)
             deleted += size
     return (

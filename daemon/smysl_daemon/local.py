@@ -11,9 +11,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from smysl_daemon.config import Config, Dirs, model_folder, models_dir
+from smysl_daemon.config import (
+    MEGABYTE,
+    Config,
+    Dirs,
+    model_folder,
+    models_dir,
+    private_folder,
+    writable_folder,
+)
 from smysl_daemon.database import open_database
-from smysl_daemon.errors import EngineUnavailable, NotOnThisDaemon
+from smysl_daemon.errors import EngineUnavailable, FolderUnusable, NotOnThisDaemon
 from smysl_daemon.programs import Programs
 from smysl_daemon.protocol import (
     Answer,
@@ -52,6 +60,7 @@ from smysl_daemon.service import Differences, ModelView, Reasons, SessionShown
 from smysl_daemon.shapes import (
     BranchView,
     CheckedView,
+    EngineStatsView,
     EngineView,
     GraphStatsView,
     HitView,
@@ -62,7 +71,7 @@ from smysl_daemon.shapes import (
 )
 from smysl_daemon.steering import Steering
 from smysl_daemon.unloading import UnloadingEngine
-from smysl_daemon.views import engine_view, event_view
+from smysl_daemon.views import engine_stats_view, engine_view, event_view
 from smysl_engines.base import Engine, EngineError
 from smysl_engines.load import open_engine
 from smysl_engines.manifest import (
@@ -95,10 +104,10 @@ async def open_local_service(dirs: Dirs, config: Config, progress: Progress) -> 
     source = model_folder(config.model, models_dir())
     store = await asyncio.to_thread(open_database, dirs.database, progress)
     try:
-        directory, opened = await _open_engine(source, dirs.engines, config, progress)
+        directory, opened = await _open_engine(source, dirs, config, progress)
         engine = UnloadingEngine(
             opened,
-            lambda: _open(directory, config),
+            lambda: _open(directory, dirs, config),
             idle_s=config.unload_minutes * 60,
             tell=progress,
         )
@@ -119,27 +128,45 @@ async def open_local_service(dirs: Dirs, config: Config, progress: Progress) -> 
 
 
 async def _open_engine(
-    source: Path, shelf: Path, config: Config, progress: Progress
+    source: Path, dirs: Dirs, config: Config, progress: Progress
 ) -> tuple[Path, Engine]:
-    name = source.resolve().name
+    name, shelf = source.resolve().name, dirs.engines
     directory = await asyncio.to_thread(_current_engine, source, shelf, name)
     if directory is not None:
         try:
-            return directory, await _load(directory, config)
+            return directory, await asyncio.to_thread(_open, directory, dirs, config)
         except CorruptEngine as error:
             progress(f"{error}; building it again")
     progress(f"building the engine {name} (once)")
     await _build(source, shelf, name, progress)
     directory = find_engine(shelf, name).directory
-    return directory, await _load(directory, config)
+    return directory, await asyncio.to_thread(_open, directory, dirs, config)
 
 
-async def _load(directory: Path, config: Config) -> Engine:
-    return await asyncio.to_thread(_open, directory, config)
+def _open(directory: Path, dirs: Dirs, config: Config) -> Engine:
+    return open_engine(
+        directory,
+        threads=config.threads,
+        max_batch=config.max_batch,
+        kv_bytes=None if config.kv_megabytes is None else config.kv_megabytes * MEGABYTE,
+        snapshots=_snapshot_folder(dirs, config),
+        snapshot_bytes=config.cache_megabytes * MEGABYTE,
+        deterministic=config.deterministic,
+    )
 
 
-def _open(directory: Path, config: Config) -> Engine:
-    return open_engine(directory, threads=config.threads, max_batch=config.max_batch)
+def _snapshot_folder(dirs: Dirs, config: Config) -> Path | None:
+    """Where snapshots are kept, if they are to be. Others must neither read nor plant one: keys and
+    values tell what a prompt said, and decide what comes out."""
+    if not config.snapshots or not config.cache_megabytes:
+        return None
+    try:
+        writable_folder(dirs.cache)
+        private_folder(dirs.snapshots)
+    except FolderUnusable as error:
+        log.warning("no snapshots: %s", error)
+        return None
+    return dirs.snapshots
 
 
 def _current_engine(source: Path, shelf: Path, name: str) -> Path | None:
@@ -226,6 +253,11 @@ class LocalService:
             backend=info.backend,
             precision=info.precision,
         )
+
+    def stats(self) -> EngineStatsView:
+        engine = self._engine
+        loaded = engine.loaded if isinstance(engine, UnloadingEngine) else True
+        return engine_stats_view(engine.stats(), loaded=loaded)
 
     async def start(self, request: Run) -> LocalRun:
         loaded = self.model

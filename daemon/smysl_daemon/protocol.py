@@ -13,6 +13,7 @@ from smysl_daemon.shapes import (
     BranchView,
     CheckedView,
     DifferenceView,
+    EngineStatsView,
     EngineView,
     GraphStatsView,
     HitView,
@@ -614,6 +615,8 @@ class DaemonStatus(_Message, frozen=True, tag="status"):
     data: str
     socket: str
     stopping: bool = False
+    engine: EngineStatsView | None = None
+    """None from a daemon that does not say."""
 
 
 class StopAccepted(_Message, frozen=True, tag="stop_accepted"):

@@ -15,7 +15,16 @@ from smysl_daemon.service import Service
 
 log = logging.getLogger("smysl.reloading")
 
-AT_RESTART = ("model", "threads", "max_batch", "max_runs")
+AT_RESTART = (
+    "model",
+    "threads",
+    "max_batch",
+    "kv_megabytes",
+    "snapshots",
+    "deterministic",
+    "max_runs",
+    "cache_megabytes",
+)
 """Settings that a running daemon keeps; all others are taken over at once."""
 
 

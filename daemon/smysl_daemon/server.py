@@ -141,6 +141,7 @@ class Server:
             data=str(self._data),
             socket=str(self._path),
             stopping=self._house.stopping.is_set(),
+            engine=self._service.stats(),
         )
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -45,6 +45,7 @@ from smysl_daemon.shapes import (
     BranchView,
     CheckedView,
     DifferenceView,
+    EngineStatsView,
     EngineView,
     GraphStatsView,
     HitView,
@@ -112,6 +113,10 @@ class Service(Protocol):
     @property
     def model(self) -> ModelView:
         """What is loaded; fixed for the daemon's life."""
+        ...
+
+    def stats(self) -> EngineStatsView:
+        """What the engine holds and has done. Returns at once, whatever the engine does."""
         ...
 
     async def start(self, request: Run) -> RunHandle:

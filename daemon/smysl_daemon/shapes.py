@@ -297,6 +297,8 @@ class PlannedStepView(msgspec.Struct, frozen=True, kw_only=True):
     when: tuple[str, ...] = ()
     """Conditions, all of which must hold."""
     branches: int | None = None
+    decided: bool = False
+    """It ends with fewer branches once these decide: the estimate is of all of them."""
     foreach: str | None = None
     adapter: str | None = None
     budget: str | None = None
@@ -358,6 +360,50 @@ class EngineView(msgspec.Struct, frozen=True, kw_only=True):
     loaded: bool
     problem: str | None = None
     """What a verification found wrong; None when nothing is, or when nothing was looked at."""
+
+
+class EngineStatsView(msgspec.Struct, frozen=True, kw_only=True):
+    """What the engine holds now, and what it has done since the daemon started, however often it left
+    the memory in between."""
+
+    loaded: bool
+    """False while nobody uses it: then it holds nothing."""
+    running: int = 0
+    waiting: int = 0
+    block_tokens: int = 0
+    """Positions of a block of KV memory."""
+    blocks: int = 0
+    """The most there may be: each is held by a running call, cached, or free."""
+    held_blocks: int = 0
+    cached_blocks: int = 0
+    weights_bytes: int = 0
+    kv_bytes: int = 0
+    """Of held and cached blocks."""
+    kv_cap_bytes: int = 0
+    prompt_tokens: int = 0
+    """Of the calls admitted."""
+    cached_tokens: int = 0
+    """Of those, reused."""
+    restored_tokens: int = 0
+    """Read from snapshots, so that they could be reused."""
+    computed_tokens: int = 0
+    generated_tokens: int = 0
+    """Of the calls that have ended."""
+    drafted_tokens: int = 0
+    """Guessed from text that repeats itself."""
+    accepted_tokens: int = 0
+    """Guesses that were right."""
+    steps: int = 0
+    """Passes that gave every running call a token."""
+    preempted: int = 0
+    """Times a running call was sent back to wait."""
+    evicted_blocks: int = 0
+    saved_blocks: int = 0
+    """Snapshots written."""
+    finished: dict[str, int] = {}
+    """Calls by the reason of their end: stop, length, deadline, cancelled, failed."""
+    prefill_tokens_per_s: float = 0.0
+    """Lately; 0 until it is known."""
 
 
 class UsageView(msgspec.Struct, frozen=True, kw_only=True):

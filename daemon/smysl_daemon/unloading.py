@@ -13,6 +13,9 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 
+import msgspec
+
+from smysl_daemon.tally import closed, one_more, together
 from smysl_engines.base import (
     Call,
     Delta,
@@ -20,6 +23,7 @@ from smysl_engines.base import (
     EngineClosed,
     EngineError,
     EngineInfo,
+    EngineStats,
     Finish,
     Stream,
 )
@@ -43,6 +47,10 @@ class UnloadingEngine:
         one raises. `idle_s` of 0 never unloads. `tell` takes a line for people, on any thread."""
         self.info: EngineInfo = engine.info
         self._engine: Engine | None = engine
+        self._leaving: Engine | None = None
+        """While it is being closed."""
+        self._past = EngineStats()
+        """Of engines that were closed, and of calls that ended before they reached one."""
         self._reopen = reopen
         self._idle_s = idle_s
         self._tell = tell
@@ -89,15 +97,24 @@ class UnloadingEngine:
                 self._embedding -= 1
                 self._last_use = time.monotonic()
 
+    def stats(self) -> EngineStats:
+        """Counted since this was made, over every unloading; nothing is held while unloaded. Never
+        waits for an engine to be opened or closed."""
+        with self._changed:
+            past, engine = self._past, self._engine or self._leaving
+            unloaded = sum(stream.inner is None for stream in self._live)
+        found = closed(past) if engine is None else together(past, engine.stats())
+        return msgspec.structs.replace(found, waiting=found.waiting + unloaded)
+
     def close(self) -> None:
         with self._changed:
             self._closed = True
             self._changed.notify()
         self._watcher.join()
         with self._moving:
-            engine, self._engine = self._engine, None
-            if engine is not None:
-                engine.close()
+            with self._changed:
+                self._leaving, self._engine = self._engine, None
+            self._let_go()
 
     def opened(self) -> Engine:
         """The engine, loaded first if need be: blocks. Only for who has a live call or embeds."""
@@ -108,11 +125,13 @@ class UnloadingEngine:
                 self._engine = self._loaded_again()
             return self._engine
 
-    def ended(self, stream: "_UnloadingStream") -> None:
-        """A call is over: its stream says so once."""
+    def ended(self, stream: "_UnloadingStream", reason: str | None) -> None:
+        """A call is over: its stream says so once. `reason`: of one that no engine knows of."""
         with self._changed:
             self._live.discard(stream)
             self._last_use = time.monotonic()
+            if reason is not None:
+                self._past = one_more(self._past, reason)
 
     def _loaded_again(self) -> Engine:
         began = time.monotonic()
@@ -158,11 +177,19 @@ class UnloadingEngine:
             with self._changed:
                 if self._rest() != 0 or self._engine is None:
                     return  # a call came in between
-                engine, self._engine = self._engine, None
-            engine.close()
-            del engine
+                self._leaving, self._engine = self._engine, None
+            self._let_go()
             _give_memory_back()
         self._tell(f"engine unloaded after {self._idle_s:g} s without a call")
+
+    def _let_go(self) -> None:
+        """Close the engine that is leaving, if there is one, and keep what it has done."""
+        if (engine := self._leaving) is None:
+            return
+        engine.close()
+        with self._changed:
+            self._past = together(self._past, engine.stats())
+            self._leaving = None
 
 
 class _UnloadingStream:
@@ -175,6 +202,7 @@ class _UnloadingStream:
         self.inner: Stream | None = None
 
     async def __aiter__(self) -> AsyncIterator[Delta | Finish]:
+        unserved = "cancelled"
         try:
             if self.inner is None and not self._cancelled:
                 engine = await asyncio.to_thread(self._owner.opened)
@@ -191,8 +219,11 @@ class _UnloadingStream:
                 return
             async for item in self.inner:
                 yield item
+        except EngineError:
+            unserved = "failed"
+            raise
         finally:
-            self._owner.ended(self)
+            self._owner.ended(self, unserved if self.inner is None else None)
 
     def cancel(self) -> None:
         self._cancelled = True

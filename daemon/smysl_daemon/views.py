@@ -19,6 +19,7 @@ from smysl_daemon.shapes import (
     BranchView,
     DifferenceView,
     EdgeView,
+    EngineStatsView,
     EngineView,
     GraphStatsView,
     ModuleView,
@@ -35,6 +36,7 @@ from smysl_daemon.shapes import (
     StepView,
     UsageView,
 )
+from smysl_engines.base import EngineStats
 from smysl_engines.manifest import Manifest
 from smysl_reasoning import events
 from smysl_reasoning.graph import Difference, Graph, Placed
@@ -221,6 +223,10 @@ def engine_view(manifest: Manifest, *, loaded: bool, problem: str | None) -> Eng
         loaded=loaded,
         problem=problem,
     )
+
+
+def engine_stats_view(stats: EngineStats, *, loaded: bool) -> EngineStatsView:
+    return msgspec.convert(msgspec.structs.asdict(stats) | {"loaded": loaded}, EngineStatsView)
 
 
 def event_view(event: events.Event, before: Graph | None = None) -> RunEvent | RunEnded:

@@ -13,6 +13,8 @@ from smysl_reasoning.errors import (
     NothingToRedo,
     NothingToUndo,
     ProgramError,
+    RunCancelled,
+    RunFailed,
     RuntimeClosed,
     StoreError,
     UnknownId,
@@ -52,6 +54,8 @@ def _code(error: Exception) -> Code | None:
             return Code.STORAGE
         case RuntimeClosed():
             return Code.STOPPING
-        case EngineError():
+        case RunCancelled():
+            return Code.CANCELLED
+        case EngineError() | RunFailed():
             return Code.ENGINE
     return None

@@ -154,8 +154,8 @@ class Batch:
         self._added += 1
         job.number = self._added
         if job.call.timeout_s is not None:
-            job.deadline = self._clock() + job.call.timeout_s
-            heapq.heappush(self._deadlines, (job.deadline, job.number, job.channel))
+            late = self._clock() + job.call.timeout_s
+            heapq.heappush(self._deadlines, (late, job.number, job.channel))
         self._jobs[job.channel] = job
         self._waiting.begin(job)
 

@@ -47,7 +47,6 @@ class Job:
         self.channel = channel
         self.number = 0
         """In order of arrival."""
-        self.deadline = math.inf
         self.admitted_at: float | None = None
         self.cached = 0
         self.generated = 0

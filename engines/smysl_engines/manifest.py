@@ -101,6 +101,15 @@ class TextReport(msgspec.Struct, frozen=True, kw_only=True):
     """Of the engine."""
 
 
+class WideReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What the graph for passes of many tokens computes, beside the checkpoint in float32."""
+
+    relative_difference: float
+    """As in `Verification`, on random tokens."""
+    greedy_agreement: float
+    text: TextReport | None = None
+
+
 class Quantisation(msgspec.Struct, frozen=True, kw_only=True):
     """How the weights of an int8 or int4 engine were rounded."""
 
@@ -112,6 +121,9 @@ class Quantisation(msgspec.Struct, frozen=True, kw_only=True):
     """Some tensors of an int4 engine keep 8 bits."""
     text: FileEntry | None = None
     """What rounding was fitted to and measured on."""
+    wide: bool = False
+    """There is a second graph for passes of many tokens."""
+    wide_report: WideReport | None = None
     report: TextReport | None = None
     """On lines of the text that nothing was fitted to."""
 

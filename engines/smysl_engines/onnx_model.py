@@ -27,6 +27,14 @@ Float32 = npt.NDArray[np.float32]
 
 GRAPH_FILE = "model.onnx"
 WEIGHTS_FILE = "weights.bin"
+WIDE_GRAPH_FILE = "wide.onnx"
+"""A second graph, for passes of many tokens; an engine may have it beside the other."""
+WIDE_WEIGHTS_FILE = "wide.bin"
+WIDE_ROWS = 8
+"""Rows that decode together from which on the wide graph is faster: it does more arithmetic in the
+same time, and reads more weights."""
+WIDE_TOKENS = 16
+"""The same for the tokens of one row."""
 ONE_THREAD_BYTES = 64_000_000
 """Up to this size of weights one thread is faster: a product is over before a second one has woken.
 """
@@ -64,10 +72,11 @@ class OnnxModel:
         threads: int | None = None,
         blocks: int | None = None,
         bank: Bank | None = None,
+        wide: bool = True,
         even: bool = False,
     ) -> None:
-        """`blocks`: of KV memory; None: `blocks_for`. `bank`: of the graph's directory. `even`: decode
-        an even number of rows always, one of them for nothing: some kernels compute a single row
+        """`blocks`: of KV memory; None: `blocks_for`. `bank`: of the graph's directory. `wide`: use
+        the graph for many tokens where there is one. `even`: decode an even number of rows always, one of them for nothing: some kernels compute a single row
         otherwise than two. Raises `EngineError` if ONNX Runtime refuses the graph."""
         self.rows = rows
         self._even = even
@@ -80,6 +89,10 @@ class OnnxModel:
         self._bank = bank
         self._session = open_session(graph, threads)
         self._adapted: ort.InferenceSession | None = None
+        other = graph.with_name(WIDE_GRAPH_FILE)
+        # how many tokens share a pass must not decide the bits of a deterministic engine
+        used = wide and not even and other.exists()
+        self._wide = open_session(other, threads) if used else None
         # memory is mapped on first use, so rows and pages never used cost none
         shape = (a.layers, 2, rows + 1, a.kv_heads, a.context, a.head_dim)
         self._memory = _map(4 * int(np.prod(shape)))
@@ -225,14 +238,16 @@ class OnnxModel:
     def _bind(self, inputs: Arrays, outputs: Arrays, first: int, end: int, names: Names) -> "_Pass":
         """Bind arrays by address: KV of rows [first, end) in place, and these adapters' arrays."""
         selected, session = None, self._session
-        if names or session is self._adapted:
+        rows, tokens = inputs["input_ids"].shape
+        if not names and self._wide and (rows >= WIDE_ROWS or tokens >= WIDE_TOKENS):
+            session = self._wide
+        elif names or session is self._adapted:
             assert self._bank is not None
             session = self._adapted = self._adapted or self._open_adapted()
             selected = self._bank.select(names)
         binding = session.io_binding()
         one = _Pass(session, binding, inputs, selected)
         if selected is not None:
-            rows, tokens = inputs["input_ids"].shape
             for name, gate in selected.span((), tokens, 0).items():
                 one.arrays[name] = np.repeat(gate, rows, axis=0)
             for name, array in selected.inputs.items():

@@ -217,19 +217,28 @@ class ScriptedStream:
                 prompt_logprobs=(0.0,) * len(given),
                 prompt_top=self._top(given, (0.0,) * len(given)),
             )
+            # who has the finish need not come back for more
+            self._over(end)
             yield end
         except (GeneratorExit, asyncio.CancelledError):
-            end = end or Finish(
-                reason="cancelled",
-                prompt_tokens=len(call.prompt),
-                cached_tokens=0,
-                generated_tokens=count,
-                seconds=time.monotonic() - started,
-            )
+            if end is None:
+                self._over(
+                    Finish(
+                        reason="cancelled",
+                        prompt_tokens=len(call.prompt),
+                        cached_tokens=0,
+                        generated_tokens=count,
+                        seconds=time.monotonic() - started,
+                    )
+                )
             raise
-        finally:
-            self.running = False
-            self._note(end)
+        except Exception:
+            self._over(None)
+            raise
+
+    def _over(self, end: Finish | None) -> None:
+        self.running = False
+        self._note(end)
 
     def _cut(self) -> str | None:
         """Why the call must not go on."""

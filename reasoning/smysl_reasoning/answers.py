@@ -8,6 +8,9 @@ import re
 from smysl_reasoning.compute import DIGITS_LIMIT
 from smysl_reasoning.quantities import find
 
+BRIEF = 60
+"""Most characters of an answer within a message."""
+
 
 def normalise(answer: str) -> str:
     """Normal form: numbers exact and shortest (`1,000.50` is `1000.5`, `4/6` is `2/3`), words
@@ -21,3 +24,9 @@ def normalise(answer: str) -> str:
             value = str(quantities[0].value)
             return value if value == "0" else sign + value
     return text
+
+
+def brief(answer: str) -> str:
+    """An answer within a message: on one line, a long one cut off."""
+    text = " ".join(answer.split())
+    return text if len(text) <= BRIEF else f"{text[:BRIEF]}..."

@@ -14,10 +14,11 @@ from typing import Any
 
 import msgspec
 
+from smysl_reasoning.checking import Find, checked
 from smysl_reasoning.errors import ProgramError
 from smysl_reasoning.grammar import ProgramText, StepText
 from smysl_reasoning.modules.base import Module, Option
-from smysl_reasoning.program import Find, Program, checked
+from smysl_reasoning.program import Program
 
 
 class Build:

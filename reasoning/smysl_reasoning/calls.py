@@ -23,6 +23,7 @@ from smysl_engines.base import (
     Sampling,
     Stream,
 )
+from smysl_reasoning.clock import Clock
 from smysl_reasoning.errors import Inconsistent, ReasoningError
 
 SETTLE_S = 5.0
@@ -58,7 +59,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     """Generated."""
     calls: int | None = None
     seconds: float | None = None
-    """From the first call on."""
+    """From the first call on, as the clock counts them."""
 
 
 UNLIMITED = Budget()
@@ -106,6 +107,7 @@ class Calls:
         self._allowed = allowed
         self._scope = scope
         self._within = within
+        self.clock: Clock = within.clock if within else Clock()
         self._going: asyncio.Event = within._going if within else asyncio.Event()
         if within is None:
             self._going.set()
@@ -126,10 +128,11 @@ class Calls:
             raise WouldCall("a preview makes no calls")
         self.require(beginning=True)
         reading = _Reading(self, self._engine.submit(call))
+        self.clock.begin()
         for part in self._parts():
             part._submitted += 1
             part._open.add(reading)
-            part._began = part._began or time.monotonic()
+            part._start()
         self.add(calls=1, prompt_tokens=len(call.prompt))
         return reading
 
@@ -147,12 +150,15 @@ class Calls:
             return f"{budget.tokens} tokens"
         if beginning and budget.calls is not None and usage.calls >= budget.calls:
             return f"{budget.calls} calls"
-        if budget.seconds is not None:
-            now = time.monotonic()
-            self._began = self._began or now
-            if now - self._began > budget.seconds:
-                return f"{budget.seconds:g} s"
+        if budget.seconds is not None and self.clock.seconds - self._start() > budget.seconds:
+            return f"{budget.seconds:g} s"
         return None
+
+    def _start(self) -> float:
+        """When the first call began; now, if this is it."""
+        if self._began is None:
+            self._began = self.clock.seconds
+        return self._began
 
     def _parts(self) -> "Iterator[Calls]":
         """These calls and those that they are a part of."""
@@ -161,12 +167,19 @@ class Calls:
             yield part
             part = part._within
 
-    async def choose(self, prompt: Sequence[int], options: tuple[tuple[int, ...], ...]) -> Chosen:
+    async def choose(
+        self,
+        prompt: Sequence[int],
+        options: tuple[tuple[int, ...], ...],
+        adapter: str | None = None,
+    ) -> Chosen:
         """The probability of each option after `prompt`. Raises `EngineError`."""
         started = time.perf_counter()
         while True:
             await self.going()
-            reading = self.submit(Call(prompt=tuple(prompt), constraint=Choice(options)))
+            reading = self.submit(
+                Call(prompt=tuple(prompt), constraint=Choice(options), adapter=adapter)
+            )
             try:
                 finish = await reading.finish()
             finally:
@@ -199,13 +212,14 @@ class Calls:
         for part in self._parts():
             part._open.discard(reading)
             part._ended += 1
-            part._ceased = time.monotonic()
+            part._ceased = self.clock.seconds
+        self.clock.end()
         if finish is not None:
             self.add(cached_tokens=finish.cached_tokens)
 
     @property
     def seconds(self) -> float:
-        """From the first call's beginning to the last one's end."""
+        """From the first call's beginning to the last one's end, as the clock counts them."""
         return max(0.0, self._ceased - self._began) if self._began is not None else 0.0
 
     @property
@@ -217,13 +231,18 @@ class Calls:
         await self._going.wait()
 
     def pause(self) -> None:
-        """Free every open call's slot; what was being read goes on from there after `unpause`."""
+        """Free every open call's slot; what was being read goes on from there after `unpause`. Idempotent."""
+        if not self.paused:
+            self.clock.wait()
         self._going.clear()
         for reading in self._open:
             reading.interrupted = True
         self.cancel()
 
     def unpause(self) -> None:
+        """Idempotent."""
+        if self.paused:
+            self.clock.resume()
         self._going.set()
 
     def cancel(self) -> None:

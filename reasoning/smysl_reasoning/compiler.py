@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from smysl_engines.base import EngineInfo
+from smysl_reasoning.conditions import Condition, exhaustive
 from smysl_reasoning.costs import Cost, step_key
 from smysl_reasoning.dialects.base import Dialect
 from smysl_reasoning.dialects.native import Question
@@ -126,6 +127,7 @@ def compile_plan(
             waits_for=tuple(one.step.sources),
             when=tuple(condition.text for condition in one.step.when),
             branches=one.step.branches,
+            decided=one.step.decided and one.times > 1,
             foreach=one.step.foreach,
             adapter=one.step.adapter,
             budget=_budget(one.step.scope),
@@ -237,21 +239,27 @@ def share(
 
 def uncertain(flat: Flat) -> set[str]:
     """Steps that a run may pass over."""
-    maybe: set[str] = set()
+    runs: dict[str, tuple[Condition, ...]] = {name: () for name in flat.inputs}
+    """Step -> the conditions that it takes to run, where nothing else may be in the way."""
+
+    def there(names: Sequence[str], given: set[str]) -> bool:
+        """Whether one of them has a value wherever these conditions hold."""
+        ends = [end for name in names for end in flat.resolved(name)]
+        ways = [runs[end] for end in ends if end in runs]
+        return any({one.text for one in way} <= given for way in ways) or exhaustive(ways)
+
     for step in flat.steps:
         needed = [
             names
             for port, names in step.inputs.items()
-            if not isinstance(step.body, Module) or not step.body.inputs[port].optional
+            if names and not (isinstance(step.body, Module) and step.body.inputs[port].optional)
         ]
         needed += [(step.foreach,)] if step.foreach else []
-        starved = any(
-            names and all(end in maybe for name in names for end in flat.resolved(name))
-            for names in needed
-        )
-        if step.when or starved:
-            maybe.add(step.name)
-    return maybe
+        needed += [(reference.step,) for one in step.when for reference in one.references()]
+        given = {one.text for one in step.when}
+        if all(there(names, given) for names in needed):
+            runs[step.name] = step.when
+    return {step.name for step in flat.steps if runs.get(step.name) != ()}
 
 
 # ------------------------------------------------------------ parts

@@ -6,9 +6,10 @@ Knows an expression's grammar, names and types; never a module, a run or Python'
 from __future__ import annotations
 
 import ast
+import itertools
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 Scalar = bool | int | float | str | None
@@ -80,6 +81,27 @@ class Condition(NamedTuple):
         """Whether it is true. `value` gives a field, None where the step has not run or the field is unknown: an
         ordering with an unknown number is decided as if it were 0, an equality with it is false."""
         return bool(_value(self.root, value, options))
+
+
+ATOMS_LIMIT = 12
+"""Most comparisons among which it is looked for a case that is left out."""
+
+
+def exhaustive(ways: Sequence[Sequence[Condition]]) -> bool:
+    """Whether in every case all conditions of some way hold, whatever steps have found.
+
+    Each comparison may come out either way, also where two of them could not; so a yes is certain, a no is not. With
+    more than `ATOMS_LIMIT` comparisons it is no.
+    """
+    roots = [[condition.root for condition in way] for way in ways]
+    atoms = list(dict.fromkeys(atom for way in roots for root in way for atom in _atoms(root)))
+    if len(atoms) > ATOMS_LIMIT:
+        return False
+    cases = (
+        dict(zip(atoms, case, strict=True))
+        for case in itertools.product((False, True), repeat=len(atoms))
+    )
+    return all(any(all(_holds(root, case) for root in way) for way in roots) for case in cases)
 
 
 # names are lower-case: a capital can be none of them, and a prefix keeps `not` and `class` from being Python's
@@ -262,6 +284,51 @@ def _compared(op: ast.cmpop, a: Scalar, b: Scalar) -> bool:
     left, right = a or 0, b or 0
     assert not isinstance(left, str) and not isinstance(right, str)
     return _COMPARISONS[type(op)](left, right)
+
+
+_OPPOSITES: Mapping[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.NotEq: ast.Eq,
+    ast.GtE: ast.Lt,
+    ast.LtE: ast.Gt,
+}
+
+
+def _atom(node: ast.expr) -> tuple[str, bool]:
+    """A comparison or a field as it is compared with others, and whether it is meant as it stands or turned round."""
+    if isinstance(node, ast.Compare) and len(node.ops) == 1:
+        opposite = _OPPOSITES.get(type(node.ops[0]))
+        if opposite is not None:
+            turned = ast.Compare(node.left, [opposite()], node.comparators)
+            return ast.unparse(turned), False
+    return ast.unparse(node), True
+
+
+def _atoms(node: ast.expr) -> Iterator[str]:
+    match node:
+        case ast.BoolOp(values=values):
+            for value in values:
+                yield from _atoms(value)
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            yield from _atoms(operand)
+        case ast.Constant():
+            pass
+        case _:
+            yield _atom(node)[0]
+
+
+def _holds(node: ast.expr, case: Mapping[str, bool]) -> bool:
+    """Whether it is true where its comparisons come out as in `case`."""
+    match node:
+        case ast.BoolOp(op=ast.And(), values=values):
+            return all(_holds(value, case) for value in values)
+        case ast.BoolOp(values=values):
+            return any(_holds(value, case) for value in values)
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return not _holds(operand, case)
+        case ast.Constant(value=value):
+            return bool(value)
+    atom, straight = _atom(node)
+    return case[atom] is straight
 
 
 def _copy(node: ast.expr) -> ast.expr:

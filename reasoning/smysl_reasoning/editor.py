@@ -20,6 +20,7 @@ from smysl_reasoning.nodes import ComputedData, Edge, Node, Stats, opens, value_
 from smysl_reasoning.notes import told
 from smysl_reasoning.requests import Edit, check_text
 from smysl_reasoning.store import Store, View
+from smysl_reasoning.workbench import chosen
 
 SHORT = 8
 REMOVABLE = frozenset({"note", "context", "candidate", "memory", "critique"})
@@ -144,8 +145,11 @@ class Editor:
             raise BadRequest(
                 f"node {placed.node.id[:SHORT]} was made by {made}, not by the model; there is nothing to retry"
             )
-        if placed.node.kind == "check":
-            raise BadRequest("a check has one probability whatever the seed; retry what it checks")
+        if chosen(placed.node.recipe):
+            raise BadRequest(
+                f"a {placed.node.kind} like this follows from probabilities, which are the same whatever the seed; "
+                "retry what it rests on (`smysl why`)"
+            )
         change = Change(placed.node.id, placed.revision, None, again)
         return await self._commit(found, "retry", placed.node.text, [change])
 

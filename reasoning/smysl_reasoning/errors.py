@@ -6,6 +6,10 @@ ReasoningError
 ├── ModuleError       a module file that cannot be used: names file and key
 ├── EngineUnusable    an engine folder without what reasoning needs from it
 ├── RuntimeClosed     asked after close
+├── RunCancelled      a run that was waited for was cancelled
+├── RunFailed         a run that was waited for has failed
+├── BudgetSpent       (`calls`) a run, or a part of it, has spent what it may
+├── WouldCall         (`calls`) a walk without an engine has come to a call
 ├── TakenOut          a node that a person took out of the branch is not made
 ├── Inconsistent      a conservation law of the runtime is broken: our own mistake
 └── StoreError
@@ -45,6 +49,14 @@ class EngineUnusable(ReasoningError):
 
 class RuntimeClosed(ReasoningError):
     """A request that came after the runtime was closed."""
+
+
+class RunCancelled(ReasoningError):
+    """A run that was waited for was cancelled, by whoever may; asked again it may end well."""
+
+
+class RunFailed(ReasoningError):
+    """A run that was waited for has failed."""
 
 
 class TakenOut(ReasoningError):

@@ -13,6 +13,7 @@ from smysl_reasoning.conditions import Reference, Scalar
 from smysl_reasoning.errors import TakenOut
 from smysl_reasoning.flat import Flat, FlatStep
 from smysl_reasoning.modules.base import Derived, Inputs, Module
+from smysl_reasoning.modules.together import first_leaf
 from smysl_reasoning.program import BEFORE
 from smysl_reasoning.workbench import Workbench
 
@@ -246,9 +247,3 @@ def _values_of(step: FlatStep, value: object | None) -> list[object]:
         assert isinstance(value, list)
         return value
     return [value]
-
-
-def first_leaf(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first exception inside nested groups."""
-    first = errors.exceptions[0]
-    return first_leaf(first) if isinstance(first, BaseExceptionGroup) else first

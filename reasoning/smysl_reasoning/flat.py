@@ -81,15 +81,13 @@ class Flat(NamedTuple):
 
 def flatten(program: Program, settings: Mapping[str, Setting]) -> Flat:
     """The program with these options. Raises `BadRequest` for one that grows beyond the limits."""
-    return _flat(program, settings, _Wishes(), 0, _Whole(program.name))
+    return _flat(program, settings, _Outer(), _Whole(program.name))
 
 
-def _flat(
-    program: Program, settings: Mapping[str, Setting], wishes: _Wishes, depth: int, whole: _Whole
-) -> Flat:
+def _flat(program: Program, settings: Mapping[str, Setting], outer: _Outer, whole: _Whole) -> Flat:
     writer = _Writer(whole)
     names = {name: name for name in program.inputs}
-    writer.write(program, settings, "", names, (), wishes, depth)
+    writer.write(program, settings, "", names, outer)
     return Flat(
         program.name,
         tuple(writer.steps),
@@ -107,9 +105,12 @@ class _Whole:
         self.steps = 0
 
 
-class _Wishes(NamedTuple):
-    """What an outer step asks of all the steps in it."""
+class _Outer(NamedTuple):
+    """What the steps around a step make of it."""
 
+    when: tuple[Condition, ...] = ()
+    depth: int = 0
+    """Programs around it."""
     model: str | None = None
     adapter: str | None = None
     sampling: SamplingText | None = None
@@ -130,19 +131,17 @@ class _Writer:
         settings: Mapping[str, Setting],
         prefix: str,
         names: Mapping[str, str],
-        when: tuple[Condition, ...],
-        wishes: _Wishes,
-        depth: int,
+        outer: _Outer,
     ) -> None:
         """Append a program's steps. `names`: what its inputs are called outside."""
-        if depth > DEPTH_LIMIT:
+        if outer.depth > DEPTH_LIMIT:
             raise BadRequest(
-                f"program {self._whole.program!r} nests programs {depth} deep; the limit is {DEPTH_LIMIT}"
+                f"program {self._whole.program!r} nests programs {outer.depth} deep; the limit is {DEPTH_LIMIT}"
             )
         known = dict(names)
         for step in program.steps:
             known[step.name] = prefix + step.name
-            self.step(step, settings, prefix, known, when, wishes, depth)
+            self.step(step, settings, prefix, known, outer)
 
     def step(
         self,
@@ -150,9 +149,7 @@ class _Writer:
         settings: Mapping[str, Setting],
         prefix: str,
         names: Mapping[str, str],
-        when: tuple[Condition, ...],
-        wishes: _Wishes,
-        depth: int,
+        outer: _Outer,
     ) -> None:
         options: Mapping[str, Scalar] = settings
         name = prefix + step.name
@@ -165,23 +162,24 @@ class _Writer:
         }
         branches = _number(step.branches, settings)
         condition = () if step.when is None else (step.when.renamed(names, options),)
-        here = _Wishes(
-            step.model or wishes.model,
-            step.adapter or wishes.adapter,
-            step.sampling or wishes.sampling,
-            self.scope(name, step, wishes),
-            wishes.within,
+        here = _Outer(
+            outer.when + condition,
+            outer.depth,
+            step.model or outer.model,
+            step.adapter or outer.adapter,
+            step.sampling or outer.sampling,
+            self.scope(name, step, outer),
+            outer.within,
         )
         body = step.body
-        whens = when + condition
         if isinstance(body, Program) and step.foreach is None and branches is None:
-            inner = body.settled(given)
+            inner, within = body.settled(given), here._replace(depth=outer.depth + 1)
             if step.repeat is None:
-                outer = {port: given_names[0] for port, given_names in inputs.items()}
-                self.write(body, inner, f"{name}.", outer, whens, here, depth + 1)
+                called = {port: given_names[0] for port, given_names in inputs.items()}
+                self.write(body, inner, f"{name}.", called, within)
                 self.aliases[name] = (f"{name}.{body.steps[-1].name}",)
             else:
-                self.loop(step, body, inner, name, inputs, whens, here, options, names, depth)
+                self.loop(step, body, inner, name, inputs, within, options, names)
             return
         self._whole.steps += 1
         if self._whole.steps > STEPS_LIMIT:
@@ -192,9 +190,7 @@ class _Writer:
         self.steps.append(
             FlatStep(
                 name=name,
-                body=body
-                if isinstance(body, Module)
-                else self.part(body, given, here, name, depth),
+                body=body if isinstance(body, Module) else self.part(body, given, here, name),
                 inputs=inputs,
                 settings=_settled(body, given) if isinstance(body, Module) else {},
                 branches=branches,
@@ -202,7 +198,7 @@ class _Writer:
                 foreach=None if step.foreach is None else names[step.foreach],
                 port=step.port,
                 sequential=step.sequential,
-                when=whens,
+                when=here.when,
                 model=here.model,
                 adapter=here.adapter,
                 sampling=here.sampling,
@@ -215,19 +211,19 @@ class _Writer:
         self,
         body: Program,
         given: Mapping[str, Setting],
-        here: _Wishes,
+        here: _Outer,
         name: str,
-        depth: int,
     ) -> Flat:
         """A program that runs for each item of a list: a budget in it is one for all items."""
-        within = here._replace(within=f"{here.within}{name}.")
-        return _flat(body, body.settled(given), within, depth + 1, self._whole)
+        # whether it runs at all is for the step itself to say
+        within = here._replace(when=(), depth=here.depth + 1, within=f"{here.within}{name}.")
+        return _flat(body, body.settled(given), within, self._whole)
 
-    def scope(self, name: str, step: Step, wishes: _Wishes) -> Scope | None:
+    def scope(self, name: str, step: Step, outer: _Outer) -> Scope | None:
         """The budget that a step spends."""
         if step.budget is None:
-            return wishes.scope
-        return Scope(wishes.within + name, step.budget, wishes.scope)
+            return outer.scope
+        return Scope(outer.within + name, step.budget, outer.scope)
 
     def loop(
         self,
@@ -236,27 +232,25 @@ class _Writer:
         inner: Mapping[str, Setting],
         name: str,
         inputs: Mapping[str, tuple[str, ...]],
-        when: tuple[Condition, ...],
-        wishes: _Wishes,
+        outer: _Outer,
         options: Mapping[str, Scalar],
         names: Mapping[str, str],
-        depth: int,
     ) -> None:
         """A bounded loop, turn by turn: each runs unless `until` held after one before it."""
         turns = _number(step.repeat, options) or 0
-        outer = {port: given[0] for port, given in inputs.items()}
+        called = {port: given[0] for port, given in inputs.items()}
         ends: list[str] = []
         for turn in range(1, turns + 1):
             turned = f"{name}.{turn}"
-            whens = when
+            turn_in = outer
             if ends:
                 before = f"{turned}.before"
                 self.aliases[before] = tuple(reversed(ends))
-                outer = {**outer, step.carry: before}
+                called = {**called, step.carry: before}
                 if step.until is not None:
                     reached = step.until.renamed({**names, step.name: before}, options)
-                    whens = (*when, reached.negated())
-            self.write(body, inner, f"{turned}.", outer, whens, wishes, depth + 1)
+                    turn_in = outer._replace(when=(*outer.when, reached.negated()))
+            self.write(body, inner, f"{turned}.", called, turn_in)
             self.aliases[turned] = (f"{turned}.{body.steps[-1].name}",)
             ends.append(turned)
         # without a turn the loop gives what it was given

@@ -1,6 +1,6 @@
 """How a program is written: the TOML grammar as plain types, and its JSON schema for editors.
 
-Knows field names and shapes; what they mean together is the parser's business (`program`).
+Knows field names and shapes; what they mean together is the parser's business (`checking`).
 """
 
 from __future__ import annotations

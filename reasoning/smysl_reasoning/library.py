@@ -1,10 +1,12 @@
-"""Finds programs: the built-in ones beside this file, those of plug-ins, then those in folders of the user's.
+"""Finds programs: the built-in ones beside this file, those of plug-ins, then those in folders of the user's; and the
+modules in folders of the user's that they may use.
 
 Knows files and names; nothing of runs.
 """
 
 import copy
 import difflib
+import logging
 from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
 from importlib.resources import files
@@ -14,9 +16,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from smysl_reasoning.errors import BadRequest, ProgramError
+from smysl_reasoning.checking import parse
+from smysl_reasoning.errors import BadRequest, ModuleError, ProgramError
 from smysl_reasoning.modules.base import Module
-from smysl_reasoning.program import Program, parse
+from smysl_reasoning.modules.prompted import load_modules
+from smysl_reasoning.program import Program
+
+log = logging.getLogger(__name__)
 
 BUILT_IN = "built-in"
 PLUGINS = "smysl.programs"
@@ -50,10 +56,18 @@ class _Stamp(NamedTuple):
 
 class Library:
     """Programs by name, parsed when they are first asked for. A later folder's program replaces an earlier one's of
-    the same name; what changes in a folder counts from the next time that a program is asked for."""
+    the same name, as a folder's module does; what changes in a folder counts from the next time that a program is asked
+    for. A module file that cannot be used is logged and left out."""
 
-    def __init__(self, modules: Mapping[str, Module], folders: Sequence[Path] = ()) -> None:
-        self.modules = modules
+    def __init__(
+        self,
+        modules: Mapping[str, Module],
+        folders: Sequence[Path] = (),
+        module_folders: Sequence[Path] = (),
+    ) -> None:
+        """`modules`: those that lie in no folder."""
+        self._modules = self._fixed_modules = modules
+        self._refused: Mapping[str, ModuleError] = {}
         self._files: dict[str, _File] = {}
         self._programs: dict[str, Program] = {}
         self._broken: dict[str, ProgramError] = {}
@@ -71,17 +85,32 @@ class Library:
                 continue
             for file in found:
                 self._add(file, f"{point.value}/{file.name}")
-        self._folders = tuple(folders)
+        self._folders, self._module_folders = tuple(folders), tuple(module_folders)
         self._fixed = dict(self._files), dict(self._broken)
         """What lies in no folder."""
         self._seen: tuple[_Stamp, ...] = ()
+        self._seen_modules: tuple[_Stamp, ...] = ()
         self.refresh()
+
+    @property
+    def modules(self) -> Mapping[str, Module]:
+        """Those that steps may use, by name."""
+        self.refresh()
+        return self._modules
 
     def refresh(self) -> None:
         """Read the folders again where a file has come, gone or changed."""
-        if self._parsing or (seen := _stamps(self._folders)) == self._seen:
+        if self._parsing:
             return
-        self._seen = seen
+        seen, seen_modules = _stamps(self._folders), _stamps(self._module_folders)
+        if (seen, seen_modules) == (self._seen, self._seen_modules):
+            return
+        if seen_modules != self._seen_modules:
+            own = load_modules(self._module_folders)
+            self._modules, self._refused = {**self._fixed_modules, **own.modules}, own.refused
+            for error in own.refused.values():
+                log.error("a module was left out: %s", error)
+        self._seen, self._seen_modules = seen, seen_modules
         self._files, self._broken = dict(self._fixed[0]), dict(self._fixed[1])
         self._programs.clear()
         for path in [stamp.path for stamp in seen]:
@@ -93,6 +122,7 @@ class Library:
         self.refresh()
         other = copy.copy(self)
         other._folders = other._seen = ()
+        other._module_folders = other._seen_modules = ()
         other._files = self._files | {
             name: _File(text, at, at) for name, (text, at) in given.items()
         }
@@ -100,10 +130,11 @@ class Library:
         other._programs, other._parsing = {}, []
         return other
 
-    def problems(self) -> list[ProgramError]:
-        """What is wrong with files that hold no sound program."""
+    def problems(self) -> list[ProgramError | ModuleError]:
+        """What is wrong with files that hold no sound program, or no sound module."""
         self.list()
-        return [self._broken[name] for name in sorted(self._broken)]
+        programs = [self._broken[name] for name in sorted(self._broken)]
+        return [*programs, *(self._refused[name] for name in sorted(self._refused))]
 
     def get(self, name: str) -> Program:
         """A program that can be asked for. Raises `BadRequest` for an unknown name (with near ones) or a program
@@ -161,7 +192,7 @@ class Library:
             raise ProgramError(f"a program that contains itself: {circle}")
         self._parsing.append(name)
         try:
-            program = parse(file.text, file.at, self.modules, self._find)
+            program = parse(file.text, file.at, self._modules, self._find, self._refused)
             if program.name != name:
                 raise ProgramError(
                     f"{file.at}: the program is named {program.name!r}; name the file so"

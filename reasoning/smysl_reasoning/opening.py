@@ -15,9 +15,9 @@ from smysl_reasoning.dialects.base import Dialect
 from smysl_reasoning.dialects.chat import ChatDialect
 from smysl_reasoning.dialects.chat_files import BadChatFiles, chat_dialect
 from smysl_reasoning.dialects.native import NativeDialect
-from smysl_reasoning.errors import EngineUnusable, ModuleError
+from smysl_reasoning.errors import EngineUnusable
 from smysl_reasoning.library import Library
-from smysl_reasoning.modules.prompted import load_modules
+from smysl_reasoning.modules.prompted import plugged_in
 from smysl_reasoning.modules.registry import MODULES
 from smysl_reasoning.runtime import Runtime
 from smysl_reasoning.store import Store
@@ -53,17 +53,16 @@ def open_runtime(
     """
     spoken = _dialect_file(engine_directory / "dialect.json")
     dialect = _dialect(spoken, engine_directory, engine.info.vocabulary)
+    plugins = plugged_in()
+    for error in plugins.refused.values():
+        log.error("a module was left out: %s", error)
     return Runtime(
         engine=engine,
         dialect=dialect,
         store=store,
         thresholds=(spoken or _DialectFile()).thresholds,
-        library=Library({**MODULES, **load_modules(modules, _refused)}, programs),
+        library=Library({**MODULES, **plugins.modules}, programs, modules),
     )
-
-
-def _refused(error: ModuleError) -> None:
-    log.error("a module was left out: %s", error)
 
 
 def _dialect_file(path: Path) -> _DialectFile | None:

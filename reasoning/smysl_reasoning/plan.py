@@ -31,6 +31,8 @@ class PlannedStep(msgspec.Struct, frozen=True, kw_only=True):
     when: tuple[str, ...] = ()
     """Conditions, all of which must hold."""
     branches: int | None = None
+    decided: bool = False
+    """It ends with fewer branches once these decide: the estimate is of all of them, the most that it can be."""
     foreach: str | None = None
     adapter: str | None = None
     budget: str | None = None

@@ -14,11 +14,19 @@ from smysl_engines.base import Engine
 from smysl_reasoning.analysis import analysed
 from smysl_reasoning.calls import UNLIMITED, Budget, Calls
 from smysl_reasoning.changes import Changed, Preview, ReplayReport
+from smysl_reasoning.checking import checked, read
 from smysl_reasoning.compiler import Stopwatch, compile_flat, compile_plan
 from smysl_reasoning.dialects.base import Dialect
 from smysl_reasoning.dialects.native import TooManyQuantities
 from smysl_reasoning.editor import Editor, changed
-from smysl_reasoning.errors import BadRequest, Inconsistent, ReasoningError, RuntimeClosed
+from smysl_reasoning.errors import (
+    BadRequest,
+    Inconsistent,
+    ReasoningError,
+    RunCancelled,
+    RunFailed,
+    RuntimeClosed,
+)
 from smysl_reasoning.events import Event, NodeFinished
 from smysl_reasoning.executor import Executor
 from smysl_reasoning.flat import Flat
@@ -33,7 +41,7 @@ from smysl_reasoning.nodes import Edge, Node, opens
 from smysl_reasoning.notes import told
 from smysl_reasoning.plan import Plan
 from smysl_reasoning.preview import estimate
-from smysl_reasoning.program import QUESTION, Program, checked, read
+from smysl_reasoning.program import QUESTION, Program
 from smysl_reasoning.replay import compared, merged
 from smysl_reasoning.requests import (
     SEED_LIMIT,
@@ -131,7 +139,7 @@ class Runtime:
     async def explain(self, request: RunRequest, analyze: bool = False) -> Plan:
         """How a program would answer a question: its calls, waves and costs. With `analyze` it is run, in a
         session of its own, making everything anew, and what it came to stands beside each estimate. Raises what
-        `start` raises, and `BadRequest` when the run did not end well."""
+        `start` raises, and `RunCancelled` or `RunFailed` when the run did not end well."""
         self._require_open()
         check_request(request)
         program, watch = self._timed(request.program)
@@ -156,8 +164,10 @@ class Runtime:
             # whoever wanted to know has left
             run.cancel()
             raise
-        if finished.outcome != "done":
-            raise BadRequest(f"the run to be analysed was {finished.outcome}: {finished.message}")
+        if finished.outcome == "cancelled":
+            raise RunCancelled(f"the run to be analysed was cancelled: {finished.message}")
+        if finished.outcome == "failed":
+            raise RunFailed(f"the run to be analysed failed: {finished.message}")
         return analysed(plan, meters, finished)
 
     def _timed(self, name: str) -> tuple[Program, Stopwatch]:

@@ -7,18 +7,20 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 from smysl_engines.base import EngineError
 from smysl_reasoning.calls import BudgetSpent, Calls
 from smysl_reasoning.costs import StepCost
 from smysl_reasoning.dialects.native import TooManyQuantities
+from smysl_reasoning.early import early
 from smysl_reasoning.errors import ReasoningError, StoreError
 from smysl_reasoning.events import NodeFinished, RunFinished, Verdict
 from smysl_reasoning.executor import Executor
 from smysl_reasoning.flat import Flat
-from smysl_reasoning.modules import answer, vote
-from smysl_reasoning.modules.base import Asked, Chosen, Derived, Judged, Outcome
+from smysl_reasoning.modules import answer
+from smysl_reasoning.modules.base import Asked, Chosen, Judged, Module, Outcome
 from smysl_reasoning.nodes import Node
 from smysl_reasoning.program import QUESTION
 from smysl_reasoning.run import Run
@@ -49,6 +51,7 @@ class Walk:
         self.calls: Calls = desk.calls
         self._budget_seconds = budget_seconds
         self._on_end = on_end
+        self._program = program
         self._executor = Executor(program, {QUESTION: [asked]}, desk.bench)
         self._began = time.perf_counter()
         self._working: asyncio.Task[object | None] | None = None
@@ -111,7 +114,9 @@ class Walk:
         try:
             if self._finishing:
                 self._working.cancel()
-            async with asyncio.timeout(self._budget_seconds):
+            async with asyncio.timeout(None) as limit:
+                self.calls.clock.on_change = partial(self._limit, limit)
+                self._limit(limit)
                 result = await self._working
                 assert isinstance(result, Outcome), "only a preview cannot tell"
                 return result, True
@@ -123,23 +128,40 @@ class Walk:
             if not self._finishing or self._cancelled:
                 raise
             verdict, spent = "unverified", "it was to answer at once"
+        finally:
+            self.calls.clock.on_change = None
         self.calls.cancel()
         return await self._what_is_there(spent, verdict), False
 
+    def _limit(self, limit: asyncio.Timeout) -> None:
+        """Set when the time will be over, as far as the clock can tell now."""
+        if self._budget_seconds is None or limit.expired():
+            return
+        clock = self.calls.clock
+        left = self._budget_seconds - clock.seconds
+        limit.reschedule(None if clock.stands else asyncio.get_running_loop().time() + left)
+
     async def _what_is_there(self, spent: str, verdict: Verdict) -> Outcome:
         """The answer that the finished derivations would give."""
-        found = [value for values in self._executor.results.values() for value in values]
-        # the same derivation may pass through several steps
-        derived = list({one.node.id: one for one in found if isinstance(one, Derived)}.values())
-        winner = vote.elect(None, derived)
+        winner, finished = early(self._reached(), self.desk.root)
         if winner is None:
             unanswered: Verdict = "budget" if verdict == "budget" else "failed"
             return Outcome(None, unanswered, None, f"{spent} before an answer was found")
-        choice = Chosen(winner, None, vote.tally(None, derived), len(derived), None)
-        message = f"{spent}; {len(derived)} derivations were finished and nothing was verified"
+        message = f"{spent}; {finished} derivations were finished and nothing was verified"
         return await answer.conclude(
-            Workbench(self.desk, "budget", 0), choice, Judged(verdict, None, message, None)
+            Workbench(self.desk, "budget", 0),
+            Chosen(winner, None, (), finished, None),
+            Judged(verdict, None, message, None),
         )
+
+    def _reached(self) -> list[object]:
+        """What steps have given, in the program's order; of a list that one module gives the first, which is the best:
+        the others are not independent of it. Of a module that was cut off, what it had found."""
+        found: list[object] = []
+        for step in self._program.steps:
+            values = self._executor.results.get(step.name) or self.desk.so_far(step.name)
+            found += values[:1] if isinstance(step.body, Module) and step.body.many else values
+        return found
 
     async def _end(self, outcome: End, result: Outcome, whole: bool) -> None:
         await self.calls.settle()

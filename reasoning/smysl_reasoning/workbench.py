@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from smysl_engines.base import EngineInfo, Sampling
-from smysl_reasoning.calls import Budget, Calls, Line, Lines
+from smysl_reasoning.calls import Budget, Calls, Chosen, Line, Lines
 from smysl_reasoning.dialects.base import Dialect, ThoughtDialect
 from smysl_reasoning.dialects.native import NativeDialect
 from smysl_reasoning.errors import TakenOut
@@ -47,6 +47,8 @@ LINE_TOKENS = 64
 """Most tokens of one line: a plan, a thought, a direct answer."""
 EXACT = "exact"
 """Stands for the engine in the recipe of a node that no model made."""
+CHOICE = Sampling(max_tokens=1)
+"""Stands for the sampling of a node whose call chooses among options by their probabilities: nothing is drawn."""
 RETRY_TEMPERATURE = 0.7
 """Of a greedy node that is to be made again with a seed."""
 JOURNAL_S = 0.25
@@ -125,6 +127,7 @@ class Desk:
         self.meters: dict[str, Meter] = {}
         """Step -> what it calls."""
         self._scopes: dict[str, Calls] = {}
+        self._so_far: dict[tuple[str, int], object] = {}
         self.reused: list[str] = []
         """Ids of nodes that were made elsewhere by the same recipe and cost nothing."""
 
@@ -146,6 +149,14 @@ class Desk:
             budget = Budget(**msgspec.structs.asdict(scope.budget))
             self._scopes[scope.name] = self._scoped(scope.within).part(scope.name, budget)
         return self._scopes[scope.name]
+
+    def found(self, step: str, branch: int, value: object) -> None:
+        """Note what a step that goes on would give if it had to end now."""
+        self._so_far[step, branch] = value
+
+    def so_far(self, step: str) -> list[object]:
+        """What the branches of a step have noted."""
+        return [value for (name, _), value in sorted(self._so_far.items()) if name == step]
 
     def cancelled_drafts(self) -> "list[Draft]":
         """Take the drafts that were stopped."""
@@ -189,6 +200,11 @@ class Workbench:
         text = f"{self.desk.seed}/{self._step}/{self._branch}"
         return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
+    def found(self, value: object) -> None:
+        """Note what this module would give if it had to end now: where a person or a budget cuts the run off, that is
+        not lost."""
+        self.desk.found(self._step, self._branch, value)
+
     def lines(self, sampling: Sampling, adapter: str | None = None) -> Lines:
         """A reader of lines under `sampling`. Close it."""
         return Lines(
@@ -211,13 +227,17 @@ class Workbench:
         finally:
             lines.close()
 
+    async def choose(self, prompt: Sequence[int], options: tuple[tuple[int, ...], ...]) -> Chosen:
+        """The probability of each option after `prompt`."""
+        return await self.calls.choose(prompt, options, self._adapter)
+
     def line_sampling(self) -> Sampling:
         """Greedy unless the program wishes otherwise, one line."""
         return self._wished(Sampling(max_tokens=LINE_TOKENS, stop=(self.desk.dialect.end,)))
 
     def _wished(self, sampling: Sampling) -> Sampling:
         """`sampling` as the step's program has it; what is sampled has a seed."""
-        if self._wish is None:
+        if self._wish is None or sampling == CHOICE:
             return sampling
         wished = {k: v for k, v in msgspec.structs.asdict(self._wish).items() if v is not None}
         if wished.get("temperature", sampling.temperature) > 0:
@@ -478,6 +498,11 @@ def line_stats(*lines: Line) -> Stats:
 def digest(prompt: Sequence[int]) -> str:
     """BLAKE2b-128 (hex) of token ids."""
     return hashlib.blake2b(array("q", prompt).tobytes(), digest_size=16).hexdigest()
+
+
+def chosen(recipe: Recipe) -> bool:
+    """Neither a seed nor a temperature would make the node another one."""
+    return recipe.sampling == _canonical(CHOICE)
 
 
 def _otherwise(sampling: Sampling, again: Again) -> Sampling:

@@ -96,6 +96,31 @@ def runs(shell: Any) -> int:
     return status["runs"]
 
 
+def test_an_estimate_that_is_an_upper_bound_says_so() -> None:
+    spent = SpentView(calls=8, prompt_tokens=80)
+    step = PlannedStepView(
+        name="samples", module="candidate@2", wave=1, waits_for=(), branches=8, estimate=spent
+    )
+    plan = PlanView(
+        program="vote",
+        model="m",
+        dialect="native",
+        question_tokens=10,
+        steps=(step,),
+        waves=(),
+        certain=spent,
+        most=spent,
+        passes=(),
+        measured=True,
+    )
+    assert "at most" not in "\n".join(drawn(plan, 80, unicode=True))
+    decided = msgspec.structs.replace(step, decided=True)
+    lines = drawn(msgspec.structs.replace(plan, steps=(decided,)), 80, unicode=True)
+    assert any("candidate@2 in at most 8 branches" in line for line in lines)
+    (said,) = [line for line in lines if line.startswith("at most   ")]
+    assert "samples" in said and len(said) <= 80
+
+
 @pytest.mark.parametrize("size", [1, 99_999, 10**5, 9_999_999, 10**7])
 def test_eighty_columns_hold_any_plan(size: int) -> None:
     spent = SpentView(

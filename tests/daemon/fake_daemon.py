@@ -65,6 +65,7 @@ from smysl_daemon.shapes import (
     CheckedView,
     DifferenceView,
     EdgeView,
+    EngineStatsView,
     EngineView,
     GraphStatsView,
     HitView,
@@ -333,6 +334,31 @@ class FakeService:
         self.versions: dict[str, list[str]] = {}
         self.log_: dict[str, list[OperationView]] = {}
         self.undone: dict[str, list[OperationView]] = {}
+
+    def stats(self) -> EngineStatsView:
+        """An engine with a past."""
+        return EngineStatsView(
+            loaded=True,
+            block_tokens=32,
+            blocks=1024,
+            held_blocks=2,
+            cached_blocks=62,
+            weights_bytes=12_000_000,
+            kv_bytes=16_000_000,
+            kv_cap_bytes=256_000_000,
+            running=sum(run.running for run in self._runs),
+            prompt_tokens=40_000,
+            cached_tokens=30_000,
+            restored_tokens=3_000,
+            generated_tokens=9_000,
+            drafted_tokens=500,
+            accepted_tokens=300,
+            preempted=1,
+            evicted_blocks=7,
+            saved_blocks=5,
+            finished={"stop": 700, "length": 12},
+            prefill_tokens_per_s=5100.0,
+        )
 
     async def start(self, request: Run) -> FakeRun:
         if not request.question.strip():

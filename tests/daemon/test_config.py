@@ -58,6 +58,10 @@ def test_a_missing_config_file_is_the_default(tmp_path: Path) -> None:
         ("threads = 0", "threads = 0"),
         ("treads = 2", "unknown key 'treads'"),
         ('max_runs = "many"', "max_runs = 'many'"),
+        ("kv_megabytes = 0", "kv_megabytes = 0"),
+        ("kv_megabytes = 1.5", "kv_megabytes = 1.5"),
+        ("snapshots = 1", "snapshots = 1"),
+        ('deterministic = "yes"', "deterministic = 'yes'"),
         ("model = [", "not TOML"),
         ("\xff", "not TOML"),
     ],
@@ -74,6 +78,8 @@ def test_settings_are_read(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text("threads = 2\nidle_minutes = 1.5\n")
     assert load_config(path) == Config(threads=2, idle_minutes=1.5)
+    path.write_text("kv_megabytes = 256\nsnapshots = false\ndeterministic = true\n")
+    assert load_config(path) == Config(kv_megabytes=256, snapshots=False, deterministic=True)
 
 
 def test_a_private_folder_is_made_and_kept_for_its_owner(tmp_path: Path) -> None:
@@ -92,6 +98,18 @@ def test_a_folder_that_others_can_replace_is_refused(tmp_path: Path) -> None:
         private_folder(shared / "runtime")
     shared.chmod(0o1777)
     private_folder(shared / "runtime")
+
+
+def test_the_remedy_names_the_variable_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    dirs = find_dirs()
+    dirs.cache.mkdir()
+    dirs.cache.chmod(0o777)
+    with pytest.raises(FolderUnusable, match="point SMYSL_CACHE_DIR to a folder of your own"):
+        private_folder(dirs.snapshots)
 
 
 def test_a_link_in_the_place_of_a_private_folder_is_refused(tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from smysl_daemon import housekeeping
-from smysl_daemon.config import Config, Dirs, find_dirs
+from smysl_daemon.config import MEGABYTE, Config, Dirs, find_dirs
 from smysl_daemon.errors import HousekeepingFailed
 from smysl_daemon.housekeeping import back_up, checkpoint, trim_cache
+from smysl_engines.snapshots import Snapshots, digest_of
 
 ROWS = 2000
 
@@ -167,6 +169,34 @@ def test_the_cache_loses_its_oldest_files_first(dirs: Dirs, tmp_path: Path) -> N
     assert "1.2 MB deleted" in trim_cache(dirs, Config(cache_megabytes=1))
     assert [path.exists() for path in (old, middle, new)] == [False, False, True]
     assert outside.exists()
+
+
+def test_the_engine_keeps_its_snapshots_to_what_the_housekeeping_leaves(dirs: Dirs) -> None:
+    block = np.zeros(25_000, np.float32)
+    snapshots = Snapshots(dirs.snapshots, "engine", block.nbytes, 1 * MEGABYTE)
+    for number in range(25):
+        while not snapshots.save(digest_of(b"", bytes([number])), block):
+            time.sleep(0.001)
+    snapshots.close()
+    assert snapshots.saved == 25
+    kept = [path for path in dirs.snapshots.rglob("*") if path.is_file()]
+    assert 0 < sum(path.stat().st_size for path in kept) <= MEGABYTE
+    assert "0.0 MB deleted" in trim_cache(dirs, Config(cache_megabytes=1))
+    assert all(path.exists() for path in kept)
+
+
+def test_snapshots_that_are_switched_off_are_deleted_and_nothing_else(dirs: Dirs) -> None:
+    (dirs.snapshots / "engine").mkdir(parents=True)
+    snapshot, other = dirs.snapshots / "engine" / "00.kv", dirs.cache / "other"
+    for path in (snapshot, other):
+        path.write_bytes(b"x" * 600_000)
+        age(path)
+    trim_cache(dirs, Config())
+    assert snapshot.exists()
+    assert "0.6 MB of 1 MB, 0.6 MB deleted" in trim_cache(
+        dirs, Config(cache_megabytes=1, snapshots=False)
+    )
+    assert not snapshot.exists() and other.exists()
 
 
 def test_the_program_does_all_of_it_and_says_so(dirs: Dirs, tmp_path: Path) -> None:

@@ -214,7 +214,10 @@ def test_a_slow_start_asks_for_patience(supervisor: Supervisor) -> None:
 def test_a_reload_takes_over_what_it_can_and_names_what_waits(supervisor: Supervisor) -> None:
     process = supervisor.start()
     supervisor.hear_until("READY")
-    supervisor.set('max_clients = 1\nmodel = "other"\nlog_level = "warning"')
+    supervisor.set(
+        'max_clients = 1\nmodel = "other"\nlog_level = "warning"\n'
+        "kv_megabytes = 64\nsnapshots = false\ndeterministic = true\ncache_megabytes = 5"
+    )
     process.send_signal(signal.SIGHUP)
     heard = supervisor.hear_until("READY")
     (reloading,) = [one for one in heard if "RELOADING" in one]
@@ -223,7 +226,11 @@ def test_a_reload_takes_over_what_it_can_and_names_what_waits(supervisor: Superv
         with pytest.raises(RequestRefused, match="limit is 1"):
             Client(supervisor.dirs.socket)
     log = supervisor.dirs.log.read_text()
-    assert "model = 'other': this needs a restart" in log
+    later = (
+        "model = 'other', kv_megabytes = 64, snapshots = False, deterministic = True, "
+        "cache_megabytes = 5: this needs a restart"
+    )
+    assert later in log
 
     supervisor.set("max_clients = 0")
     process.send_signal(signal.SIGHUP)

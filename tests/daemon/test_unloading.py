@@ -143,6 +143,84 @@ async def test_a_call_nobody_reads_does_not_hold_the_engine(shelf: Shelf) -> Non
     lent.close()
 
 
+async def test_the_counters_go_on_over_unloading(shelf: Shelf, lent: UnloadingEngine) -> None:
+    for number in range(1, 5):
+        await said(lent, *range(number))
+        await until(lambda: not lent.loaded)
+        stats = lent.stats()
+        assert stats.finished == {"stop": number}
+        assert stats.prompt_tokens == stats.generated_tokens == sum(range(number + 1))
+        assert (stats.running, stats.waiting, stats.held_blocks) == (0, 0, 0)
+    assert len(shelf.opened) >= 4
+    lent.close()
+    assert lent.stats() == stats
+
+
+async def test_the_counters_never_go_back_whenever_one_looks(shelf: Shelf) -> None:
+    lent = shelf.lend(idle_s=0.002)
+    seen: list[int] = []
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(0.0005):
+            seen.append(lent.stats().prompt_tokens)
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    for number in range(60):
+        await said(lent, number, number)
+        await asyncio.sleep(0.0005 * (number % 9))
+    done.set()
+    looker.join()
+    lent.close()
+    assert seen == sorted(seen)
+    assert lent.stats().prompt_tokens == 120
+    assert len(shelf.opened) > 2, "it was never unloaded"
+
+
+async def test_calls_that_reach_no_engine_are_seen_waiting_and_counted_at_their_end(
+    shelf: Shelf, lent: UnloadingEngine
+) -> None:
+    await until(lambda: not lent.loaded)
+    shelf.error = FileNotFoundError("no such folder")
+    cancelled, lost = lent.submit(Call(prompt=(1,))), lent.submit(Call(prompt=(2,)))
+    assert lent.stats().waiting == 2
+    cancelled.cancel()
+    assert [type(item) async for item in cancelled] == [Finish]
+    with pytest.raises(EngineError, match="no such folder"):
+        async for _ in lost:
+            pass
+    stats = lent.stats()
+    assert (stats.waiting, stats.finished) == (0, {"cancelled": 1, "failed": 1})
+    assert stats.prompt_tokens == 0
+    shelf.error = None
+    await said(lent, 1)
+    assert lent.stats().finished == {"cancelled": 1, "failed": 1, "stop": 1}
+
+
+def test_a_status_does_not_wait_for_an_engine_that_is_being_opened(tmp_path: Path) -> None:
+    opening, go_on = threading.Event(), threading.Event()
+
+    def slowly() -> ScriptedEngine:
+        opening.set()
+        assert go_on.wait(60)
+        return ScriptedEngine(lambda call: call.prompt)
+
+    lent = UnloadingEngine(ScriptedEngine(lambda call: call.prompt), slowly, idle_s=IDLE_S)
+    deadline = time.monotonic() + 60
+    while lent.loaded:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    embedding = threading.Thread(target=lambda: lent.embed([[1]]))
+    embedding.start()
+    assert opening.wait(60)
+    nothing: Any = None
+    assert not LocalService(nothing, lent, nothing, tmp_path).stats().loaded
+    go_on.set()
+    embedding.join()
+    lent.close()
+
+
 async def test_a_cancelled_call_does_not_open_the_engine(
     shelf: Shelf, lent: UnloadingEngine
 ) -> None:

@@ -139,6 +139,8 @@ def test_a_derivation_says_which_nodes_it_kept() -> None:
         (NothingStale("x"), Code.NOTHING_TO_DO),
         (TooMuchToImport("x"), Code.BAD_REQUEST),
         (errors.RuntimeClosed("x"), Code.STOPPING),
+        (errors.RunCancelled("x"), Code.CANCELLED),
+        (errors.RunFailed("x"), Code.ENGINE),
         (EngineError("x"), Code.ENGINE),
         (PromptTooLong("x"), Code.ENGINE),
         (TooManyRuns("x"), Code.BUSY),

@@ -1,4 +1,5 @@
 import asyncio
+import gc
 
 import pytest
 
@@ -193,3 +194,16 @@ async def test_stats_count_what_has_begun_and_ended() -> None:
     with pytest.raises(EngineError):
         await collect(failing.submit(Call(prompt=(1,))))
     assert failing.stats().finished == {"failed": 1}
+
+
+async def test_a_call_has_ended_when_its_finish_is_there() -> None:
+    engine = ScriptedEngine(lambda call: (5, 6))
+    stream = engine.submit(Call(prompt=(1,)))
+    async for item in stream:
+        if isinstance(item, Finish):
+            assert (engine.stats().running, engine.stats().finished) == (0, {"stop": 1})
+            break
+    del stream, item
+    gc.collect()
+    await asyncio.sleep(0)
+    assert engine.stats().finished == {"stop": 1}

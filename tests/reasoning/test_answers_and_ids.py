@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smysl_reasoning.answers import normalise
+from smysl_reasoning.answers import BRIEF, brief, normalise
 from smysl_reasoning.compute import number_text
 from smysl_reasoning.ids import ALPHABET, LENGTH, TIME_LENGTH, IdMaker
 
@@ -37,6 +37,13 @@ def test_an_answer_has_a_normal_form(written: str, normal: str) -> None:
 @given(st.text(max_size=30))
 def test_a_normal_form_stays(text: str) -> None:
     assert normalise(normalise(text)) == normalise(text)
+
+
+@given(st.text())
+def test_within_a_message_an_answer_is_one_short_line(text: str) -> None:
+    said = brief(text)
+    assert len(said.splitlines()) <= 1 and len(said) <= BRIEF + len("...")
+    assert said == " ".join(text.split()) or said.endswith("...")
 
 
 @given(st.fractions(min_value=0, max_denominator=1000, max_value=10**6))

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smysl_reasoning.builder import Build
+from smysl_reasoning.checking import parse
 from smysl_reasoning.conditions import Condition
 from smysl_reasoning.errors import BadRequest, ProgramError
 from smysl_reasoning.grammar import BudgetText, ProgramText, SamplingText
 from smysl_reasoning.modules.base import Inputs, Module, Option, Port, Settings
-from smysl_reasoning.program import Program, Step, parse
+from smysl_reasoning.program import Program, Step
 from smysl_reasoning.workbench import Workbench
 
 

@@ -1,5 +1,5 @@
-"""A chat model from its checkpoint folder to the last node, on the real engine. Its weights are random: its words are
-noise, but every node must be well-formed and every run must end."""
+"""A chat model (a Qwen2 with a chat template) from its checkpoint folder to the last node, on the real engine. Its
+weights are random: its words are noise, but every node must be well-formed and every run must end."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from smysl_build_engines.build import ensure
-from smysl_build_engines.random_model import LlamaConfig, write_random_model
+from smysl_build_engines.random_model import write_random_model
 from smysl_build_engines.store import EngineStore
 from smysl_engines.base import Engine
 from smysl_engines.load import open_engine
@@ -76,24 +76,36 @@ module = "answer"
 inputs = { choice = "vote", verdict = "verify" }
 """
 
+SUMMARY = """
+name = "summary"
+summary = "a text"
+
+[[step]]
+name = "summary"
+module = "summarise"
+inputs = { question = "question" }
+"""
+
 
 @pytest.fixture(scope="module")
 def directory(
     tmp_path_factory: pytest.TempPathFactory, chat_tokenizer: Callable[..., Tokenizer]
 ) -> Path:
-    config = LlamaConfig(
-        vocab_size=272,
-        hidden_size=48,
-        intermediate_size=80,
-        num_hidden_layers=2,
-        num_attention_heads=3,
-        num_key_value_heads=1,
-        head_dim=16,
-        max_position_embeddings=CONTEXT,
-        rms_norm_eps=1e-5,
-        rope_theta=10000.0,
-        tie_word_embeddings=False,
-    )
+    config = {
+        "model_type": "qwen2",
+        "hidden_act": "silu",
+        "vocab_size": 272,
+        "hidden_size": 48,
+        "intermediate_size": 80,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 3,
+        "num_key_value_heads": 1,
+        "max_position_embeddings": CONTEXT,
+        "rms_norm_eps": 1e-6,
+        "rope_theta": 1000000.0,
+        "tie_word_embeddings": True,
+        "use_sliding_window": False,
+    }
     source = write_random_model(tmp_path_factory.mktemp("source") / "chatty", config)
     chat_tokenizer(*CONTROLS).save(str(source / "tokenizer.json"))
     (source / "chat_template.jinja").write_text(TEMPLATE)
@@ -124,32 +136,48 @@ def test_the_chat_files_travel_with_the_engine(directory: Path) -> None:
 async def test_programs_of_a_model_that_speaks_noise_end_and_leave_sound_nodes(
     directory: Path, engine: Engine, store: Store, tmp_path: Path
 ) -> None:
-    for folder, text in (("modules", MODULE), ("programs", PROGRAM)):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "facts.toml").write_text(text)
-    (tmp_path / "modules" / "broken.toml").write_text("name = ")
+    for folder, name, text in (
+        ("modules", "facts", MODULE),
+        ("programs", "facts", PROGRAM),
+        ("programs", "summary", SUMMARY),
+        ("modules", "broken", "name = "),
+    ):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / f"{name}.toml").write_text(text)
     runtime = open_runtime(
         engine, directory, store, [tmp_path / "programs"], [tmp_path / "modules"]
     )
     assert dialect_of(runtime).stops == (259, 257)
-    programs: dict[str, dict[str, object]] = {
-        "direct": {},
+    smaller: dict[str, dict[str, object]] = {
         "solve": {"samples": 1},
+        "vote": {"samples": 2},
+        "best-of": {"samples": 2},
+        "reflect": {"rounds": 1},
+        "tree": {"width": 2, "depth": 2},
+        "ensemble": {"samples": 1},
         "least-to-most": {"samples": 0, "most": 2},
         "debate": {"debaters": 2, "rounds": 1},
-        "facts": {},
     }
+    programs = [info.name for info in runtime.programs()]
+    assert smaller.keys() < set(programs)
+    # what the nodes of one program are looked at for stands last
+    programs.sort(key=lambda name: name == "facts")
     answers: dict[str, str | None] = {}
-    for program, options in programs.items():
-        request = RunRequest(question="2 + 2?", program=program, options=options)
+    for program in programs:
+        options = smaller.get(program, {})
+        request = RunRequest(question="2 + 2?", program=program, options=options, fresh=True)
         run = await runtime.start(request)
         finished = await run.result()
         assert finished.outcome == "done", (program, finished.message)
+        assert finished.verdict in ("unverified", "failed"), program
+        assert (finished.answer is None) == (finished.verdict == "failed"), program
         answers[program] = finished.answer
         for node in store.session_nodes(run.session):
             assert node.status in FINAL
             assert node.text
-            if isinstance(node.data, ReplyData) and node.kind in ("answer", "candidate"):
+            # a state of a search may be a derivation so far
+            whole = node.kind == "answer" or (node.kind == "candidate" and node.stats.calls)
+            if isinstance(node.data, ReplyData) and whole:
                 assert (node.status == "done") == (node.data.value is not None)
     assert answers["facts"] is not None and 0 <= int(answers["facts"]) <= 99
     texts = [node.text for node in store.session_nodes(run.session) if node.kind == "step"]

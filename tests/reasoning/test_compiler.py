@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from smysl_engines.base import EngineInfo
 from smysl_reasoning.builder import Build
+from smysl_reasoning.checking import Find, parse
 from smysl_reasoning.compiler import ITEMS, compile_flat, compile_plan
 from smysl_reasoning.costs import Cost, step_key
 from smysl_reasoning.dialects.native import NativeDialect
@@ -25,7 +26,7 @@ from smysl_reasoning.modules.base import (
 )
 from smysl_reasoning.plan import Plan, PlannedStep
 from smysl_reasoning.prefixes import computed
-from smysl_reasoning.program import Find, Program, parse
+from smysl_reasoning.program import Program
 from smysl_reasoning.workbench import Workbench
 
 

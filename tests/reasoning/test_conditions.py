@@ -14,6 +14,7 @@ from smysl_reasoning.conditions import (
     FieldType,
     Reference,
     Scalar,
+    exhaustive,
     parse_condition,
 )
 
@@ -143,6 +144,37 @@ def test_a_negated_condition_holds_exactly_when_the_original_does_not(
 ) -> None:
     negated = accepted(said.text).negated()
     assert negated.holds(found.__getitem__, OPTIONS) != said.means(found)
+
+
+@given(st.lists(st.lists(conditions, max_size=2), max_size=3), conditions, values)
+def test_of_ways_that_leave_nothing_out_one_is_gone_in_every_case(
+    said: list[list[Said]], last: Said, found: Values
+) -> None:
+    ways = [[accepted(one.text) for one in way] for way in said]
+    if exhaustive(ways):
+        assert any(all(one.means(found) for one in way) for way in said)
+    # with the opposite of one of them nothing is left out
+    whole = [*ways, [accepted(last.text)], [accepted(last.text).negated()]]
+    assert exhaustive(whole) or sum(len(one.text) for way in whole for one in way) > 300
+
+
+@pytest.mark.parametrize(
+    ("ways", "all_there"),
+    [
+        (["a.answer == 'x'", "a.answer != 'x'"], True),
+        (["a.answer == 'x'", 'not (a.answer == "x")'], True),
+        (["a.answer == 'x'", "a.answer == 'y'", "a.answer != 'x' and a.answer != 'y'"], True),
+        (["a.probability < 0.5", "a.probability >= 0.5"], True),
+        (["a.probability > $low", "a.probability <= $low"], True),
+        (["a.passed", "not a.passed"], True),
+        (["a.answer == 'x'", "a.answer != 'y'"], False),
+        (["a.probability < 0.5", "a.probability > 0.5"], False),
+        (["a.answer == 'x'"], False),
+        ([], False),
+    ],
+)
+def test_ways_that_leave_nothing_out_are_known(ways: list[str], all_there: bool) -> None:
+    assert exhaustive([[accepted(way)] for way in ways]) is all_there
 
 
 @given(conditions, values)

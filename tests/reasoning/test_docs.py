@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 from typing import get_args
 
+from smysl_reasoning.checking import parse
 from smysl_reasoning.library import Library
 from smysl_reasoning.modules.registry import MODULES
 from smysl_reasoning.nodes import Kind
-from smysl_reasoning.program import parse
 from smysl_reasoning.thresholds import Thresholds
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smysl_reasoning.calls import BudgetSpent, WouldCall
+from smysl_reasoning.checking import parse
 from smysl_reasoning.errors import BadRequest, TakenOut
 from smysl_reasoning.executor import Executor
 from smysl_reasoning.flat import FlatStep, flatten
 from smysl_reasoning.modules.base import Derived, Inputs, Module, Port, Settings
 from smysl_reasoning.modules.vote import elect
 from smysl_reasoning.nodes import Node
-from smysl_reasoning.program import Program, parse
+from smysl_reasoning.program import Program
 from smysl_reasoning.workbench import Workbench
 
 

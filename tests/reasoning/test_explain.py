@@ -1,5 +1,6 @@
 """Explaining: what is foreseen of a run, and what it then came to."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from smysl_engines.scripted import ScriptedEngine
 from smysl_reasoning.dialects.native import NativeDialect
-from smysl_reasoning.errors import BadRequest
+from smysl_reasoning.errors import BadRequest, RunCancelled, RunFailed
 from smysl_reasoning.library import Library
 from smysl_reasoning.modules.registry import MODULES
 from smysl_reasoning.plan import Plan
@@ -73,6 +74,12 @@ async def test_of_branches_that_end_when_they_are_decided_all_are_foreseen(
     assert plan.actual is not None
     # all agree: 5 of 8 are a majority
     assert plan.most.calls - plan.actual.calls == 3
+    assert [step.name for step in plan.steps if step.decided] == ["samples"]
+
+
+async def test_one_branch_has_nothing_to_decide(speaking: Speaking, running: Running) -> None:
+    plan = await running(speaking(QUESTION, HALF)).explain(asking("vote", options={"samples": 1}))
+    assert not any(step.decided for step in plan.steps)
 
 
 async def test_what_steps_cost_is_what_the_run_cost(speaking: Speaking, running: Running) -> None:
@@ -212,5 +219,18 @@ async def test_a_request_that_no_run_would_take_is_not_explained_either(
 
 async def test_a_run_that_fails_is_no_analysis(speaking: Speaking, running: Running) -> None:
     engine = speaking("Another question with 3 and 4?", HALF)
-    with pytest.raises(BadRequest, match="the run to be analysed was failed"):
+    with pytest.raises(RunFailed, match="the run to be analysed failed: "):
         await running(engine).explain(asking("solve"), analyze=True)
+
+
+async def test_an_analysis_that_somebody_cancels_says_so(
+    speaking: Speaking, running: Running, store: Store
+) -> None:
+    runtime = running(speaking(QUESTION, HALF, seconds_per_token=1.0))
+    analysis = asyncio.create_task(runtime.explain(asking("solve"), analyze=True))
+    async with asyncio.timeout(20):
+        while not runtime._walks:
+            await asyncio.sleep(0.002)
+    await runtime.cancel(store.sessions()[0].id)
+    with pytest.raises(RunCancelled, match="was cancelled"):
+        await asyncio.wait_for(analysis, 20)

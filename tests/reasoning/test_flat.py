@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smysl_reasoning.checking import Find, parse
 from smysl_reasoning.errors import BadRequest
 from smysl_reasoning.flat import DEPTH_LIMIT, STEPS_LIMIT, Flat, FlatStep, flatten
 from smysl_reasoning.grammar import BudgetText
 from smysl_reasoning.modules.base import Inputs, Module, Option, Port, Settings
-from smysl_reasoning.program import Find, Program, parse
+from smysl_reasoning.program import Program
 from smysl_reasoning.workbench import Workbench
 
 

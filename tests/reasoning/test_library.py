@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from smysl_reasoning import checking
 from smysl_reasoning import library as library_module
-from smysl_reasoning import program as program_module
 from smysl_reasoning.errors import BadRequest, ProgramError
 from smysl_reasoning.library import BUILT_IN, PLUGINS, Library
 from smysl_reasoning.modules.registry import MODULES
@@ -59,7 +59,7 @@ def test_a_program_is_parsed_when_it_is_first_asked_for_and_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     parsed: list[str] = []
-    parse = program_module.parse
+    parse = checking.parse
 
     def counted(text: str, source: str, *rest: object) -> object:
         parsed.append(source)
@@ -180,6 +180,62 @@ def test_trying_out_a_file_changes_nothing(tmp_path: Path) -> None:
     assert (body.summary, tried.get("other").source) == ("tried", "<tried>")
     assert library.get("other").summary == "as it is"
     assert library.get("mine").steps[0].body.summary == "as it is"
+
+
+MODULE = """name = "advise"
+summary = "VERSION"
+output = "text"
+
+[chat]
+user = "{question}"
+"""
+ADVISED = """name = "advised"
+summary = ""
+
+[[step]]
+name = "advise"
+module = "advise"
+inputs = { question = "question" }
+"""
+
+
+def test_a_module_file_that_is_new_changed_or_gone_counts_from_the_next_time(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    programs, modules = tmp_path / "programs", tmp_path / "modules"
+    write(programs, "advised", ADVISED)
+    library = Library(MODULES, [programs], [modules])
+    with pytest.raises(ProgramError, match="no module 'advise'"):
+        library.get("advised")
+    path = write(modules, "advise", MODULE.replace("VERSION", "first"))
+    kept = library.get("advised")
+    assert kept.steps[0].body.summary == library.modules["advise"].summary == "first"
+    assert library.get("advised") is kept, "what has not changed is not read again"
+    write(modules, "advise", MODULE.replace("VERSION", "the second"))
+    assert library.get("advised").steps[0].body.summary == "the second"
+    assert kept.steps[0].body.summary == "first", "a run that goes on keeps what it began with"
+    write(modules, "advise", MODULE.replace("[chat]", "[chatty]"))
+    with pytest.raises(ProgramError) as error:
+        library.get("advised")
+    said = str(error.value)
+    assert said.startswith(f"{programs / 'advised.toml'}:4: step 'advise': module 'advise' cannot")
+    assert f"{path}: " in said and "chatty" in said
+    program, module = map(str, library.problems())
+    assert program == said and module.startswith(f"{path}: ")
+    assert str(path) in caplog.text and "advise" not in library.modules
+    path.unlink()
+    with pytest.raises(ProgramError, match="no module 'advise'"):
+        library.get("advised")
+    assert library.problems() and "advise.toml" not in str(library.problems()[-1])
+
+
+def test_a_module_of_a_users_may_replace_a_built_in_one_and_gives_it_back(tmp_path: Path) -> None:
+    text = MODULE.replace('"advise"', '"summarise"').replace("VERSION", "of the user")
+    path = write(tmp_path, "summarise", text)
+    library = Library(MODULES, (), [tmp_path])
+    assert library.modules["summarise"].summary == "of the user"
+    path.unlink()
+    assert library.modules["summarise"] is MODULES["summarise"]
 
 
 # ------------------------------------------------------------ plug-ins

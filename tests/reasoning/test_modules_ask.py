@@ -1,6 +1,7 @@
 """ask: a run that waits for a person."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -220,13 +221,53 @@ async def test_a_question_that_was_cut_off_can_be_answered_by_an_edit_or_is_aske
     assert (await again.result()).answer == "24"
 
 
-async def test_the_time_a_person_takes_counts_in_the_budget(
+async def test_the_time_a_person_takes_does_not_count_in_the_budget(
     speaking: Speaking, running: Running, library: Library
 ) -> None:
     runtime = running(speaking(QUESTION, HALF), library)
-    run, _ = await asked(runtime, budget_seconds=0.3)
+    run, node = await asked(runtime, budget_seconds=60)
+    (walk,) = runtime._walks.values()
+    assert walk.calls.clock.stands
+    before = walk.calls.clock.seconds
+    # an hour passes
+    walk.calls.clock._now = lambda: time.monotonic() + 3600
+    assert walk.calls.clock.seconds == before
+    await runtime.answer(node, "yes")
+    finished = await asyncio.wait_for(run.result(), 10)
+    assert (finished.outcome, finished.verdict, finished.answer) == ("done", "unverified", "24")
+
+
+async def test_after_the_answer_the_budget_goes_on_from_where_it_was(
+    speaking: Speaking, running: Running, library: Library
+) -> None:
+    runtime = running(speaking(QUESTION, HALF), library)
+    run, node = await asked(runtime, budget_seconds=60)
+    (walk,) = runtime._walks.values()
+    # as if the run had worked for an hour before it asked
+    walk.calls.clock._counted += 3600
+    await asyncio.sleep(0.02)
+    assert run.finished is None, "nothing is cut off while a person thinks"
+    await runtime.answer(node, "no")
     finished = await asyncio.wait_for(run.result(), 10)
     assert (finished.outcome, finished.verdict, finished.answer) == ("done", "budget", "24")
+    assert "60 s" in finished.message
+
+
+async def test_a_pause_does_not_count_in_the_budget(
+    speaking: Speaking, running: Running, library: Library
+) -> None:
+    runtime = running(speaking(QUESTION, HALF, seconds_per_token=0.01), library)
+    run = await runtime.start(RunRequest(question=QUESTION, program="solve", budget_seconds=60))
+    await runtime.pause(run.session)
+    (walk,) = runtime._walks.values()
+    async with asyncio.timeout(10):
+        while not walk.calls.clock.stands:
+            await asyncio.sleep(0.002)
+    walk.calls.clock._now = lambda: time.monotonic() + 3600
+    await runtime.unpause(run.session)
+    finished = await asyncio.wait_for(run.result(), 20)
+    assert (finished.outcome, finished.answer) == ("done", "24")
+    assert finished.verdict != "budget"
 
 
 async def test_a_preview_asks_nobody(

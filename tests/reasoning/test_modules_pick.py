@@ -127,26 +127,32 @@ when = "route.way == 'direct'"
 name = "long"
 program = "chain"
 inputs = { question = "question" }
-when = "route.way == 'solve'"
+when = "route.way != 'direct'"
 [[step]]
 name = "pick"
 module = "pick"
-inputs = { outcomes = ["short", "long", "rest"] }
-"""
-REST = """
-[[step]]
-name = "rest"
-program = "direct"
-inputs = { question = "question" }
-budget = { calls = 1 }
+inputs = { outcomes = ["short", "long"] }
 """
 
 
 def routed(tmp_path: Path) -> Library:
-    text = ROUTED.replace('[[step]]\nname = "pick"', REST + '[[step]]\nname = "pick"')
-    text = text.replace('["short", "long", "rest"]', '["rest", "short", "long"]')
-    (tmp_path / "routed.toml").write_text(text)
+    (tmp_path / "routed.toml").write_text(ROUTED)
     return Library(MODULES, [tmp_path])
+
+
+def test_ways_that_leave_a_case_out_do_not_end_a_program(tmp_path: Path) -> None:
+    (tmp_path / "routed.toml").write_text(ROUTED.replace("!= 'direct'", "== 'solve'"))
+    with pytest.raises(ProgramError, match="'pick' ends the program and may be passed over"):
+        Library(MODULES, [tmp_path]).get("routed")
+
+
+async def test_of_two_ways_one_is_certain_to_be_gone(
+    speaking: Speaking, running: Running, tmp_path: Path
+) -> None:
+    runtime = running(speaking(QUESTION, HALF), routed(tmp_path))
+    plan = await runtime.explain(RunRequest(question=QUESTION, program="routed"))
+    certain = {step.name for step in plan.steps if step.certain}
+    assert certain == {"plan", "route", "pick"}
 
 
 async def test_a_question_takes_the_way_of_its_sort_and_a_person_may_choose_another(

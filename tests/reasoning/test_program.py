@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from smysl_reasoning.checking import parse
 from smysl_reasoning.errors import BadRequest, ProgramError
 from smysl_reasoning.library import Library
 from smysl_reasoning.modules.registry import MODULES
-from smysl_reasoning.program import Program, parse
+from smysl_reasoning.program import Program
 
 GOOD = """name = "mine"
 summary = "two samples"
@@ -115,6 +116,57 @@ def test_a_program_must_end_in_an_outcome() -> None:
         program(GOOD[: GOOD.rindex("[[step]]")])
     with pytest.raises(ProgramError, match="last step"):
         program('name = "x"\nsummary = "nothing"')
+
+
+TEXT = """name = "mine"
+summary = "a text"
+
+[[step]]
+name = "state"
+module = "summarise"
+inputs = { question = "question" }
+"""
+
+
+def test_a_text_at_the_end_is_made_an_outcome() -> None:
+    parsed = program(TEXT)
+    assert parsed.output == "outcome" and parsed.runnable
+    assert [(step.name, step.body.name) for step in parsed.steps] == [
+        ("state", "summarise"),
+        ("state-1", "state"),
+    ]
+    several = program(TEXT + "branches = 3\n")
+    assert several.steps[-1].inputs == {"texts": ("state",)}
+
+
+def test_of_a_part_of_others_a_text_stays_a_text() -> None:
+    part = TEXT + "[options.sentences]\ndefault = 3\n"
+    part = 'inputs = { question = "question", other = "text" }\n' + part.replace(
+        'question = "question" }', 'question = "question" }', 1
+    )
+    assert program(part).output == "text"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"summarise"', '"candidate"', "mine.toml:4: step 'state' gives a derivation; the last"),
+        ("}\n", '}\nwhen = "1 < 2"\n', "may be passed over"),
+        (
+            TEXT[TEXT.index("[[step]]") :],
+            GOOD[GOOD.index("[[step]]") :].replace('"$samples"', "2")
+            + '[[step]]\nname = "keep"\nmodule = "remember"\n'
+            'inputs = { question = "question", outcome = "answer" }\n',
+            "step 'keep' answers nothing; the last",
+        ),
+    ],
+)
+def test_what_is_neither_a_text_nor_an_outcome_does_not_end_a_program(
+    old: str, new: str, message: str
+) -> None:
+    assert old in TEXT
+    with pytest.raises(ProgramError, match=message):
+        program(TEXT.replace(old, new, 1))
 
 
 def test_branches_named_by_an_option_need_bounds() -> None:

@@ -1,8 +1,8 @@
 """ask: a question back to the person; the run waits until it is answered (`Runtime.answer`). The idea of clarifying
 questions is that of Rao and Daume (2018); no model.
 
-The time that a person takes counts in the run's `budget_seconds`. A run that is cut off while it waits asks again
-when it goes on. Once answered the answer stands, as any node; an edit of the node is another answer.
+The time that a person takes counts in no budget of seconds. A run that is cut off while it waits asks again when it
+goes on. Once answered the answer stands, as any node; an edit of the node is another answer.
 """
 
 import asyncio
@@ -64,7 +64,8 @@ async def _answered(bench: Workbench, draft: Draft, text: str) -> Node:
     draft.grow(text)
     waiting[draft.id] = future = asyncio.get_running_loop().create_future()
     try:
-        answer = await future
+        with bench.calls.clock.waiting():
+            answer = await future
     finally:
         waiting.pop(draft.id, None)
     return await draft.finish("question", f"{text}\n{answer}", AskData(text, answer))

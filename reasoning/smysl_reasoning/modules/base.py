@@ -5,10 +5,11 @@ Knows types and options; never an engine, a store or a program.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 import msgspec
 
+from smysl_reasoning.conditions import FieldType
 from smysl_reasoning.derivation import Derivation
 from smysl_reasoning.dialects.native import Question
 from smysl_reasoning.events import Verdict
@@ -230,7 +231,6 @@ class Routed(NamedTuple):
     probability: float | None
 
 
-FieldType = Literal["number", "text", "truth"]
 FIELDS: Mapping[str, Mapping[str, FieldType]] = {
     "derivation": {"answer": "text", "confidence": "number", "outside": "truth"},
     "choice": {"agreement": "number", "total": "number"},

@@ -55,11 +55,16 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Derived:
         sampling=sampling,
     )
     told = tuple(asked.inputs)
+    return (await folded(bench, derivation, draft))._replace(held=draft.held, told=told)
+
+
+async def folded(bench: Workbench, derivation: Derivation, draft: Draft) -> Derived:
+    """Derive from where `derivation` stands to the end, as one node, or take the node that holds that already."""
     if node := await draft.reused():
-        return _recalled(node, derivation)._replace(held=draft.held, told=told)
+        return _recalled(node, derivation)
     draft.start("candidate")
     lines: list[Line] = []
-    failure = await derive_on(bench, derivation, draft, lines)
+    failure = await _derive_on(bench, derivation, draft, lines)
     stats = line_stats(*lines)
     text = "\n".join([*derivation.lines(), *([failure] if failure else [])])
     value = None if derivation.answer is None else normalise(derivation.answer)
@@ -70,13 +75,13 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Derived:
     )
     status: Status = "failed" if value is None and not derivation.outside else "done"
     node = await draft.finish("candidate", text, data, stats=stats, status=status)
-    return Derived(node, value, derivation, derivation.outside, stats.confidence, told=told)
+    return Derived(node, value, derivation, derivation.outside, stats.confidence)
 
 
-async def derive_on(
+async def _derive_on(
     bench: Workbench, derivation: Derivation, draft: Draft, spent: list[Line]
 ) -> str:
-    """Derive from where `derivation` stands to the end; returns why there is no answer, or nothing."""
+    """Derive to the end; returns why there is no answer, or nothing."""
     lines = bench.lines(draft.sampling, draft.adapter)
     lines.resume(draft.journaled())
     try:
@@ -99,17 +104,17 @@ async def derive_on(
 
 
 def _recalled(node: Node, derivation: Derivation) -> Derived:
-    """A reused candidate, its derivation rebuilt from its data."""
+    """A reused candidate, `derivation` grown to what its data hold."""
     if not isinstance(node.data, CandidateData) or not node.data.thoughts:
         # a person's own words: an answer without a derivation
         value = node.data.value if isinstance(node.data, CandidateData) else None
         plan = node.data.plan if isinstance(node.data, CandidateData) else None
         outside = plan is not None and plan.problem == OUTSIDE
         return Derived(node, value, None, outside, node.stats.confidence)
-    if node.data.plan is not None:
+    if derivation.plan is None and node.data.plan is not None:
         derivation.set_plan(node.data.plan)
     try:
-        for kind, text in node.data.thoughts:
+        for kind, text in node.data.thoughts[len(derivation.thoughts) :]:
             derivation.add(Thought(kind, text))
     except ComputeError:
         # a person holds it over a question that it does not fit any more: its answer is all it has

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from smysl_engines.base import Sampling
 from smysl_reasoning.modules.base import (
     CallShape,
     Checked,
@@ -21,7 +20,7 @@ from smysl_reasoning.modules.base import (
 from smysl_reasoning.modules.chat import check as chat_check
 from smysl_reasoning.nodes import CheckData, Stats
 from smysl_reasoning.thresholds import needed
-from smysl_reasoning.workbench import Workbench, digest
+from smysl_reasoning.workbench import CHOICE, Workbench, digest
 
 METHOD = "checker"
 
@@ -44,7 +43,7 @@ async def checked(bench: Workbench, derived: Derived, name: str) -> Checked:
         [Input("derivation", derived.node), *derived.told],
         name=name,
         prompt=f"{digest(prompt)} {bench.thresholds.check}",
-        sampling=Sampling(max_tokens=1),
+        sampling=CHOICE,
     )
     if node := await draft.reused():
         return Checked(node, node.data.probability if isinstance(node.data, CheckData) else None)
@@ -66,7 +65,7 @@ class Score(NamedTuple):
 async def score(bench: Workbench, prompt: Sequence[int]) -> Score:
     """The checker's probability of `<yes>` after a prompt that ends in `<check>`."""
     options = ((bench.dialect.yes,), (bench.dialect.no,))
-    chosen = await bench.calls.choose(prompt, options)
+    chosen = await bench.choose(prompt, options)
     probability = chosen.finish.probabilities[0]
     stats = Stats(
         prompt_tokens=chosen.prompt_tokens,

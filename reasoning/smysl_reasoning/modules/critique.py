@@ -6,7 +6,6 @@ All thoughts are looked at side by side: they share one prefix.
 
 from collections.abc import Sequence
 
-from smysl_engines.base import Sampling
 from smysl_reasoning.derivation import Derivation
 from smysl_reasoning.modules import check
 from smysl_reasoning.modules.base import (
@@ -26,7 +25,7 @@ from smysl_reasoning.modules.base import (
 from smysl_reasoning.modules.chat import critique as chat_critique
 from smysl_reasoning.modules.together import together
 from smysl_reasoning.nodes import CritiqueData, Stats
-from smysl_reasoning.workbench import Workbench, digest
+from smysl_reasoning.workbench import CHOICE, Workbench, digest
 
 
 async def native(bench: Workbench, inputs: Inputs, settings: Settings) -> Critiqued:
@@ -42,7 +41,7 @@ async def native(bench: Workbench, inputs: Inputs, settings: Settings) -> Critiq
         [Input("derivation", derived.node), *derived.told],
         name="critique",
         prompt=f"{digest([token for prompt in prompts for token in prompt])} {threshold} {accept}",
-        sampling=Sampling(max_tokens=1),
+        sampling=CHOICE,
     )
     node = await draft.reused()
     if node is None:

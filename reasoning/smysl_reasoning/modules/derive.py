@@ -42,12 +42,9 @@ from smysl_reasoning.workbench import (
 async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Derived:
     asked = inputs.one("question", Asked)
     planned = inputs.maybe("plan", Planned) or await plan.run(bench, inputs, settings)
-    derivation = Derivation(bench.dialect, asked.question, asked.notes)
-    if planned.plan is None:
-        return Derived(planned.node, None, derivation)
-    derivation.set_plan(planned.plan)
-    if derivation.outside:
-        return Derived(planned.node, None, derivation, outside=True)
+    derivation = plan.begun(bench, asked, planned)
+    if isinstance(derivation, Derived):
+        return derivation
     # a call may run through several lines: only where it stops differs from a thought's recipe
     sampling = msgspec.structs.replace(bench.line_sampling(), max_tokens=DERIVATION_TOKENS, stop=())
     lines = bench.lines(sampling)

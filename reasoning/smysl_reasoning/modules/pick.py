@@ -5,6 +5,7 @@ al., 2022); no model. Verified ones come first.
 from collections import Counter
 from collections.abc import Sequence
 
+from smysl_reasoning.answers import brief
 from smysl_reasoning.errors import ProgramError, TakenOut
 from smysl_reasoning.events import Verdict
 from smysl_reasoning.modules.base import (
@@ -58,7 +59,7 @@ def picked(outcomes: Sequence[Outcome], by: str) -> Outcome:
     won = next(one for one in among if _value(one) == most)
     agreeing = sum(_value(one) == most for one in answered)
     verdict: Verdict = won.verdict
-    said = f"{agreeing} of {len(outcomes)} ways agree on {won.answer}"
+    said = f"{agreeing} of {len(outcomes)} ways agree on {brief(won.answer or '')}"
     message = f"{said}; {won.message}" if won.message else said
     return won._replace(verdict=verdict, confidence=agreeing / len(outcomes), message=message)
 

@@ -1,9 +1,11 @@
 """plan: what sort of problem a question is, and how many steps are foreseen; greedy."""
 
+from smysl_reasoning.derivation import Derivation
 from smysl_reasoning.dialects.native import Unreadable
 from smysl_reasoning.modules.base import (
     Asked,
     CallShape,
+    Derived,
     Inputs,
     Module,
     Option,
@@ -37,6 +39,17 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Planned:
             await draft.finish("plan", str(error), None, stats=stats, status="failed"), None
         )
     return Planned(await draft.finish("plan", shown(plan), plan, stats=stats), plan)
+
+
+def begun(bench: Workbench, asked: Asked, planned: Planned) -> Derived | Derivation:
+    """The derivation that a plan begins; what is derived already, where it can go no further."""
+    derivation = Derivation(bench.dialect, asked.question, asked.notes)
+    if planned.plan is None:
+        return Derived(planned.node, None, derivation)
+    derivation.set_plan(planned.plan)
+    if derivation.outside:
+        return Derived(planned.node, None, derivation, outside=True)
+    return derivation
 
 
 def shown(plan: PlanData) -> str:

@@ -5,13 +5,13 @@ Knows the files' grammar and where they lie; what a module says to a model is in
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import entry_points
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -52,42 +52,57 @@ class _ModuleText(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     options: dict[str, Option] = {}
 
 
-def load_modules(
-    folders: Sequence[Path], refused: Callable[[ModuleError], None] | None = None
-) -> dict[str, Module]:
-    """Modules of plug-ins, then those of `folders`; a later one replaces an earlier one of its name. A file that
-    cannot be used is passed to `refused`; without that the first one raises `ModuleError`, naming file and key."""
+class Loaded(NamedTuple):
+    """Modules by name, and what is wrong with those that cannot be used."""
+
+    modules: Mapping[str, Module]
+    refused: Mapping[str, ModuleError]
+    """By the name that the module would have; the message names file and key."""
+
+
+def plugged_in() -> Loaded:
+    """The modules of plug-ins."""
     found: dict[str, Module] = {}
-    sources: list[Callable[[], Module]] = []
+    refused: dict[str, ModuleError] = {}
     for point in entry_points(group=PLUGINS):
         try:
             loaded = point.load()
+            names = [] if isinstance(loaded, Module) else _tomls(files(point.value))
         except Exception as error:  # a plug-in's own code
-            _refuse(ModuleError(f"plug-in {point.value}: cannot be loaded: {error}"), refused)
+            what = ModuleError(f"plug-in {point.value}: cannot be loaded: {error}")
+            refused[f"plug-in {point.name}"] = what
             continue
         if isinstance(loaded, Module):
             found[loaded.name] = loaded
-            continue
-        for file in _tomls(files(point.value)):
-            at = f"{point.value}/{file.name}"
-            sources.append(partial(_read, file, at))
+        _add(names, found, refused, f"{point.value}/")
+    return Loaded(found, refused)
+
+
+def load_modules(folders: Sequence[Path]) -> Loaded:
+    """The modules of `folders`, of which a later one replaces an earlier one of its name."""
+    found: dict[str, Module] = {}
+    refused: dict[str, ModuleError] = {}
     for folder in folders:
         if folder.is_dir():
-            sources += [partial(_read, file, str(file)) for file in _tomls(folder)]
-    for load in sources:
+            _add(_tomls(folder), found, refused, f"{folder}/")
+    return Loaded(found, refused)
+
+
+def _add(
+    every: Sequence[Traversable],
+    found: dict[str, Module],
+    refused: dict[str, ModuleError],
+    within: str,
+) -> None:
+    """Read module files. `within`: what errors call their folder."""
+    for file in every:
+        name = file.name.removesuffix(".toml")
         try:
-            module = load()
+            found[name] = _read(file, f"{within}{file.name}")
         except ModuleError as error:
-            _refuse(error, refused)
+            refused[name] = error
         else:
-            found[module.name] = module
-    return found
-
-
-def _refuse(error: ModuleError, refused: Callable[[ModuleError], None] | None) -> None:
-    if refused is None:
-        raise error
-    refused(error)
+            refused.pop(name, None)
 
 
 def read_module(text: str, at: str) -> Module:
@@ -143,7 +158,7 @@ def read_module(text: str, at: str) -> Module:
     )
 
 
-def _read(file: Traversable | Path, at: str) -> Module:
+def _read(file: Traversable, at: str) -> Module:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

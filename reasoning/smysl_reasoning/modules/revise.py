@@ -6,11 +6,7 @@ is derived from its beginning.
 """
 
 from smysl_engines.base import Sampling
-from smysl_reasoning.answers import normalise
-from smysl_reasoning.calls import Line
-from smysl_reasoning.compute import ComputeError
 from smysl_reasoning.derivation import Derivation
-from smysl_reasoning.dialects.native import Thought
 from smysl_reasoning.modules.base import (
     Asked,
     CallShape,
@@ -26,10 +22,9 @@ from smysl_reasoning.modules.base import (
     shaped,
     spoken,
 )
-from smysl_reasoning.modules.candidate import derive_on
+from smysl_reasoning.modules.candidate import folded
 from smysl_reasoning.modules.chat import revise as chat_revise
-from smysl_reasoning.nodes import CandidateData, Node, Status
-from smysl_reasoning.workbench import DERIVATION_TOKENS, Workbench, line_stats
+from smysl_reasoning.workbench import DERIVATION_TOKENS, Workbench
 
 
 async def native(bench: Workbench, inputs: Inputs, settings: Settings) -> Derived:
@@ -56,26 +51,8 @@ async def native(bench: Workbench, inputs: Inputs, settings: Settings) -> Derive
     )
     held = before.held and kept > 0
     told = (*asked.inputs, *(one for one in before.told if one not in asked.inputs))
-    if node := await draft.reused():
-        found = _recalled(node, derivation, kept)
-        return found._replace(held=held or draft.held, told=told)
-    draft.start("candidate")
-    lines: list[Line] = []
-    failure = await derive_on(bench, derivation, draft, lines)
-    stats = line_stats(*lines)
-    value = None if derivation.answer is None else normalise(derivation.answer)
-    thoughts = tuple((thought.kind, thought.text) for thought in derivation.thoughts)
-    status: Status = "failed" if value is None and not derivation.outside else "done"
-    node = await draft.finish(
-        "candidate",
-        "\n".join([*derivation.lines(), *([failure] if failure else [])]),
-        CandidateData(value, derivation.plan, thoughts),
-        stats=stats,
-        status=status,
-    )
-    return Derived(
-        node, value, derivation, derivation.outside, stats.confidence, held=held, told=told
-    )
+    found = await folded(bench, derivation, draft)
+    return found._replace(held=held or draft.held, told=told)
 
 
 def _kept(bench: Workbench, asked: Asked, critique: Critiqued) -> Derivation:
@@ -87,24 +64,6 @@ def _kept(bench: Workbench, asked: Asked, critique: Critiqued) -> Derivation:
     for note in bench.notes(critique.derived.node):
         kept.tell(note.text)
     return kept
-
-
-def _recalled(node: Node, derivation: Derivation, kept: int) -> Derived:
-    """A reused node, `derivation` grown to what it holds."""
-    data = node.data if isinstance(node.data, CandidateData) else None
-    value = data.value if data else None
-    if data is None or not data.thoughts:
-        # a person's own words: an answer without a derivation
-        return Derived(node, value, None, confidence=node.stats.confidence)
-    if derivation.plan is None and data.plan is not None:
-        derivation.set_plan(data.plan)
-    try:
-        for kind, text in data.thoughts[kept:]:
-            derivation.add(Thought(kind, text))
-    except ComputeError:
-        # held over a question that it does not fit any more: its answer is all it has
-        return Derived(node, value, None, derivation.outside, node.stats.confidence)
-    return Derived(node, value, derivation, derivation.outside, node.stats.confidence)
 
 
 def _shape(planning: Planning) -> list[CallShape]:

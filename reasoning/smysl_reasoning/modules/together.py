@@ -28,10 +28,13 @@ async def together(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(coroutine)) for coroutine in coroutines]
     except BaseExceptionGroup as errors:
-        first: BaseException = errors
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        raise first from None
+        raise first_leaf(errors) from None
     if would_call:
         raise would_call[0]
     return [task.result() for task in tasks]  # type: ignore[misc]
+
+
+def first_leaf(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first exception inside nested groups."""
+    first = errors.exceptions[0]
+    return first_leaf(first) if isinstance(first, BaseExceptionGroup) else first

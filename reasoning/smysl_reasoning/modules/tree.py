@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from smysl_engines.base import Sampling
 from smysl_reasoning.answers import normalise
-from smysl_reasoning.calls import BudgetSpent, Line
+from smysl_reasoning.calls import Line
 from smysl_reasoning.compute import ComputeError
 from smysl_reasoning.derivation import THOUGHTS_LIMIT, Derivation
 from smysl_reasoning.dialects.native import Thought, Unreadable
@@ -39,6 +39,7 @@ from smysl_reasoning.modules.base import (
     shaped,
     spoken,
 )
+from smysl_reasoning.modules.beam import Beam, Rank
 from smysl_reasoning.modules.chat import tree as chat_tree
 from smysl_reasoning.modules.together import together
 from smysl_reasoning.nodes import CandidateData, Expansion, Node, SearchData, Stats
@@ -59,24 +60,22 @@ class State(NamedTuple):
     """A person wrote the answer in its place: nothing is known of how it comes about."""
 
     @property
-    def rank(self) -> tuple[bool, float]:
-        """The greater the better: what cannot be true comes after all else."""
+    def rank(self) -> Rank:
+        """What cannot be true comes after all else."""
         return (self.words or doubt(self.derivation) is None, 1.0 if self.words else self.score)
 
 
 async def native(bench: Workbench, inputs: Inputs, settings: Settings) -> list[Derived]:
     asked = inputs.one("question", Asked)
     planned = inputs.maybe("plan", Planned) or await plan_module.run(bench, inputs, {})
-    derivation = Derivation(bench.dialect, asked.question, asked.notes)
-    if planned.plan is None:
-        return [Derived(planned.node, None, derivation)]
-    derivation.set_plan(planned.plan)
-    if derivation.outside:
-        return [Derived(planned.node, None, derivation, outside=True)]
-    return await _Search(bench, asked, planned, derivation, settings).run()
+    derivation = plan_module.begun(bench, asked, planned)
+    if isinstance(derivation, Derived):
+        return [derivation]
+    found = await _Search(bench, asked, planned, derivation, settings).run()
+    return found or [Derived(planned.node, None, None)]
 
 
-class _Search:
+class _Search(Beam[State]):
     """One search, level by level."""
 
     def __init__(
@@ -87,46 +86,21 @@ class _Search:
         derivation: Derivation,
         settings: Settings,
     ) -> None:
-        self.bench = bench
+        start = State(derivation, 1.0, planned.node, held=planned.held)
+        super().__init__(bench, settings, start)
         self.asked = asked
         self.planned = planned
-        self.width = int(settings["width"])
-        self.beam = int(settings["beam"])
-        self.depth = int(settings["depth"])
         self.sampling = Sampling(
             temperature=float(settings["temperature"]),
             seed=bench.seed,
             max_tokens=LINE_TOKENS,
             stop=(bench.dialect.end,),
         )
-        self.open = [State(derivation, 1.0, planned.node, held=planned.held)]
-        self.finished: list[State] = []
 
-    async def run(self) -> list[Derived]:
-        """The finished states, best first; the open ones where none is."""
-        try:
-            for level in range(self.depth):
-                if not self.open or self.decided():
-                    break
-                await self.grow(level)
-        except BudgetSpent:
-            # what is finished is an answer all the same
-            if not self.finished:
-                raise
-        found = self.finished or self.open
-        if not found:
-            return [Derived(self.planned.node, None, None)]
-        return [self.derived(state) for state in found[: self.beam]]
-
-    def decided(self) -> bool:
-        """`beam` finished states are at least as good as all that are open."""
-        if len(self.finished) < self.beam:
-            return False
-        worst = self.finished[self.beam - 1].rank
-        return all(state.rank <= worst for state in self.open)
+    def rank(self, state: State) -> Rank:
+        return state.rank
 
     async def grow(self, level: int) -> None:
-        """Continue every open state by one thought."""
         node, expansions = await self.expanded(level)
         found = [one for one in map(self.after, expansions) if one is not None]
         # the scores order them; of equals the one that was thought of first

@@ -7,9 +7,11 @@ a checker its tokens' mean probability, and is never verified. Where a model's t
 calibration, all three are turned into the share of such answers that were right.
 """
 
+from smysl_reasoning.answers import brief
 from smysl_reasoning.modules.base import (
     Checked,
     Chosen,
+    Derived,
     Input,
     Inputs,
     Judged,
@@ -31,31 +33,38 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Judged:
     plan = inputs.maybe("plan", Planned)
     outside = plan is not None and plan.plan is not None and plan.plan.problem == "outside"
     node = await _agreement_node(bench, choice, check, outside)
+    if outside or choice.winner is None:
+        return Judged("failed", None, f"not confident: {_unanswered(bench, choice, outside)}", node)
     probability = check.probability if check else None
-    return judge(choice, probability, outside, bench.thresholds, bench.info.model, node)
+    return judge(choice, choice.winner, probability, bench.thresholds, node)
+
+
+def _unanswered(bench: Workbench, choice: Chosen, outside: bool) -> str:
+    """Why there is no answer to judge."""
+    if not choice.total and not outside:
+        return "no derivation was finished"
+    if bench.desk.dialect.name == "chat":
+        # such a model says nothing of what lies outside
+        return f"{bench.info.model} gives no answer that can be read"
+    if outside or not choice.votes:
+        return f"this question seems to lie outside what {bench.info.model} was trained on"
+    return "most derivations find the question outside or reach no answer"
 
 
 def judge(
     choice: Chosen,
+    winner: Derived,
     probability: float | None,
-    outside: bool,
     thresholds: Thresholds,
-    model: str,
     node: Node | None = None,
 ) -> Judged:
-    """The verdict. `probability` is the checker's; `outside` is what the plan says."""
-    winner = choice.winner
-    if outside or winner is None:
-        return Judged(
-            "failed",
-            None,
-            f"not confident: this question seems to lie outside what {model} was trained on"
-            if outside or choice.total == 0 or not choice.votes
-            else "not confident: most derivations find the question outside or reach no answer",
-            node,
-        )
+    """The verdict on the derivation to stand by. `probability` is the checker's.
+
+    An agreement that is too low counts whoever chose: a checker that picks what nearly all derivations contradict is
+    rarely right.
+    """
     if choice.total == 1:
-        how = "given at once, " if winner.derivation is None else ""
+        how = "given at once, " if _at_once(winner) else ""
         reason = f"one answer, {how}with nothing independent to compare it with"
         reasons = [reason, *([winner.doubt] if winner.doubt else [])]
         if probability is not None and probability < thresholds.check:
@@ -71,7 +80,7 @@ def judge(
     agreeing = dict(choice.votes)[winner.answer or ""]
     found = f"{agreeing} of {choice.total} derivations agree"
     if agreement < thresholds.decline and not winner.held:
-        message = f"not confident: only {found} on {winner.answer}"
+        message = f"not confident: only {found} on {brief(winner.answer or '')}"
         return Judged("failed", confidence, message, node)
     reasons = ["it rests on what a person wrote or pinned"] if winner.held else []
     reasons += [winner.doubt] if winner.doubt else []
@@ -86,6 +95,11 @@ def judge(
     elif probability < thresholds.check:
         reasons.append(_below(probability, thresholds))
     return Judged("unverified" if reasons else "verified", confidence, "; ".join(reasons), node)
+
+
+def _at_once(derived: Derived) -> bool:
+    thought = any(one.role in ("before", "after") for one in derived.told)
+    return derived.derivation is None and derived.node.kind == "answer" and not thought
 
 
 def _below(probability: float, thresholds: Thresholds) -> str:

@@ -29,7 +29,8 @@ def plan_tree(plan: PlanView, *, unicode: bool = True) -> list[str]:
 
 def _step(step: PlannedStepView) -> str:
     parts = [step.name, step.module]
-    parts += [f"{step.branches} branches"] if step.branches else []
+    most = "at most " * step.decided
+    parts += [f"{most}{step.branches} branches"] if step.branches else []
     parts += [f"for each of {step.foreach}"] if step.foreach else []
     parts += [f"when {' and '.join(step.when)}"] if step.when else []
     parts += [f"after {', '.join(step.waits_for)}"] if step.waits_for else []

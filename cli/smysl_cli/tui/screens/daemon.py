@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.widgets import Footer, RichLog, Sparkline, Static
 
+from smysl_cli import engine_words
 from smysl_cli.text import printable
 from smysl_cli.tui.dialogs.confirm import Confirm
 from smysl_cli.tui.link.threads import in_thread
@@ -101,8 +102,9 @@ def _table(status: DaemonStatus) -> Table:
     for label, text in (
         ("daemon", f"{status.version}, pid {status.pid}, for {status.uptime_seconds:.0f} s"),
         ("model", f"{status.model} ({status.backend}, {status.precision})"),
-        ("engine", status.fingerprint),
+        ("fingerprint", status.fingerprint),
         ("work", f"{status.runs} runs, {status.clients} clients"),
+        *(engine_words.lines(status.engine) if status.engine else ()),
         ("memory", f"{status.rss_bytes / 1e6:.0f} MB"),
         ("socket", status.socket),
         ("data", status.data),

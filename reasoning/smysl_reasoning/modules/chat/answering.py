@@ -97,7 +97,8 @@ async def repaired(
     asked = [*messages, talk.assistant(said), talk.user(AGAIN)]
     ids = talk.prompt(bench, asked, thinking=False)
     try:
-        again = await talk.aside(bench, draft, ids, ANSWER_TOKENS, SCHEMA)
+        greedy = talk.sampling(bench, ANSWER_TOKENS, thinking=False)
+        again = await talk.aside(bench, draft, ids, greedy, SCHEMA)
         found = talk.parsed(again.said)
     except BadCall:  # an engine whose tokenizer takes no schema
         return None, Stats()
@@ -109,15 +110,27 @@ async def repaired(
 
 async def folded(
     bench: Workbench,
-    draft: Draft,
+    label: str,
     messages: Sequence[Message],
-    asked: Sequence[int],
+    rests: Sequence[Input],
     told: Sequence[Input],
+    *,
+    temperature: float,
+    tokens: int = talk.REPLY_TOKENS,
 ) -> Derived:
-    """A whole derivation in one node of kind candidate."""
+    """A whole derivation in one node of kind candidate, which `messages` ask for. `rests`: what it is made of; `told`:
+    what its words are beside it."""
+    prompt = talk.prompt(bench, messages)
+    draft = bench.draft(
+        label,
+        rests,
+        name="candidate",
+        prompt=prompt,
+        sampling=talk.sampling(bench, tokens, temperature=temperature),
+    )
     if node := await draft.reused():
         return recalled(node, told)._replace(held=draft.held)
-    said = await talk.reply(bench, draft, asked, "candidate")
+    said = await talk.reply(bench, draft, prompt, "candidate")
     found = await conclude(bench, draft, messages, said)
     node = await draft.finish(
         "candidate",

@@ -14,17 +14,10 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Derived:
     asked = inputs.one("question", Asked)
     reword = f"\n\n{REWORD.strip()}" if settings["reword"] else ""
     messages = [talk.system(answering.SYSTEM), talk.user(talk.question(asked), reword)]
-    prompt = talk.prompt(bench, messages)
-    draft = bench.draft(
-        LABEL,
-        asked.inputs,
-        name="candidate",
-        prompt=prompt,
-        sampling=talk.sampling(
-            bench, talk.REPLY_TOKENS, temperature=float(settings["temperature"])
-        ),
+    warm = float(settings["temperature"])
+    return await answering.folded(
+        bench, LABEL, messages, asked.inputs, asked.inputs, temperature=warm
     )
-    return await answering.folded(bench, draft, messages, prompt, asked.inputs)
 
 
 def shape(planning: Planning) -> list[CallShape]:

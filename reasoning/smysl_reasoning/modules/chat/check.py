@@ -1,6 +1,5 @@
 """check: the probability that the model gives, asked whether a derivation is right."""
 
-from smysl_engines.base import Sampling
 from smysl_reasoning.dialects.chat import Part
 from smysl_reasoning.modules.base import (
     CallShape,
@@ -14,7 +13,7 @@ from smysl_reasoning.modules.base import (
 from smysl_reasoning.modules.chat import talk
 from smysl_reasoning.nodes import CheckData
 from smysl_reasoning.thresholds import needed
-from smysl_reasoning.workbench import Workbench, digest
+from smysl_reasoning.workbench import CHOICE, Workbench, digest
 
 LABEL = "check@1"
 METHOD = "checker"
@@ -49,7 +48,7 @@ async def checked(bench: Workbench, derived: Derived, name: str) -> Checked:
         [*talk.derivation_inputs("derivation", derived), *talk.asked_inputs(derived)],
         name=name,
         prompt=f"{digest(prompt)} {bench.thresholds.check}",
-        sampling=Sampling(max_tokens=1),
+        sampling=CHOICE,
     )
     if node := await draft.reused():
         return Checked(node, node.data.probability if isinstance(node.data, CheckData) else None)

@@ -118,7 +118,7 @@ async def _attempt(
     bench: Workbench, draft: Draft, prompt: list[int], schema: JsonSchema
 ) -> talk.Reply:
     try:
-        return await talk.aside(bench, draft, prompt, talk.SHORT_TOKENS, schema)
+        return await talk.aside(bench, draft, prompt, draft.sampling, schema)
     except BadCall:  # an engine whose tokenizer takes no schema
         return await talk.reply(bench, draft, prompt, "critique", thinking=False)
 

@@ -38,19 +38,16 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Derived:
     else:
         # nothing was said yet: both go into one message, since sides take turns
         messages[-1] = talk.user(talk.question(asked), "\n\n", *parts)
-    prompt = talk.prompt(bench, messages)
     rests = talk.derivation_inputs("own", own) if own else []
     rests += [one for derived in others for one in talk.derivation_inputs("other", derived)]
-    draft = bench.draft(
+    return await answering.folded(
+        bench,
         LABEL,
+        messages,
         [*asked.inputs, *rests],
-        name="candidate",
-        prompt=prompt,
-        sampling=talk.sampling(
-            bench, talk.REPLY_TOKENS, temperature=float(settings["temperature"])
-        ),
+        asked.inputs,
+        temperature=float(settings["temperature"]),
     )
-    return await answering.folded(bench, draft, messages, prompt, asked.inputs)
 
 
 def shape(planning: Planning) -> list[CallShape]:

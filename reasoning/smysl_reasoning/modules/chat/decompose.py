@@ -83,7 +83,8 @@ async def _listed(bench: Workbench, asked: Asked, most: int) -> Node:
 async def _again(bench: Workbench, draft: Draft, prompt: list[int]) -> tuple[str, Stats]:
     """The list under a schema, since it could not be read; and what that cost."""
     try:
-        reply = await talk.aside(bench, draft, prompt, talk.SHORT_TOKENS, SCHEMA)
+        greedy = talk.sampling(bench, talk.SHORT_TOKENS, thinking=False)
+        reply = await talk.aside(bench, draft, prompt, greedy, SCHEMA)
         found = talk.parsed(reply.said)
     except BadCall:  # an engine whose tokenizer takes no schema
         return "", Stats()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from smysl_engines.base import JsonSchema, Sampling
+from smysl_engines.base import JsonSchema
 from smysl_reasoning.dialects.chat import Message, Part, Role, ids_of
 from smysl_reasoning.modules.base import (
     CallShape,
@@ -20,7 +20,7 @@ from smysl_reasoning.modules.base import (
 )
 from smysl_reasoning.modules.chat import answering, talk
 from smysl_reasoning.nodes import CheckData, Node, ReplyData, RouteData
-from smysl_reasoning.workbench import Workbench, digest
+from smysl_reasoning.workbench import CHOICE, Workbench, digest
 
 PLACE = re.compile(r"\{\{|\}\}|\{(?P<name>[a-z][a-z0-9_-]*)\}")
 """A port or option in a prompt; a doubled brace is a brace."""
@@ -48,15 +48,15 @@ async def run(asked: Prompt, bench: Workbench, inputs: Inputs, settings: Setting
     if asked.choice:
         return await _chosen(asked, bench, messages, rests)
     if asked.output == "derivation" and asked.schema is None:
-        prompt = talk.prompt(bench, messages)
-        draft = bench.draft(
+        return await answering.folded(
+            bench,
             asked.label,
+            messages,
             rests,
-            name="candidate",
-            prompt=prompt,
-            sampling=talk.sampling(bench, asked.max_tokens, temperature=asked.temperature),
+            rests,
+            temperature=asked.temperature,
+            tokens=asked.max_tokens,
         )
-        return await answering.folded(bench, draft, messages, prompt, rests)
     written = await talk.written(
         bench,
         asked.label,
@@ -92,7 +92,7 @@ async def _chosen(
         rests,
         name="choice",
         prompt=f"{digest(prompt)} {asked.choice}",
-        sampling=Sampling(max_tokens=1),
+        sampling=CHOICE,
     )
     node = await draft.reused()
     if node is None:

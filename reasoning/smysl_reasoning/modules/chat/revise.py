@@ -45,21 +45,16 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Derived:
             AGAIN,
         ),
     ]
-    prompt = talk.prompt(bench, messages)
-    draft = bench.draft(
+    rests = [*asked.inputs, *talk.derivation_inputs("revises", before)]
+    rests += [Input("critique", critique.node)] if critique.node else []
+    return await answering.folded(
+        bench,
         LABEL,
-        [
-            *asked.inputs,
-            *talk.derivation_inputs("revises", before),
-            *([Input("critique", critique.node)] if critique.node else []),
-        ],
-        name="candidate",
-        prompt=prompt,
-        sampling=talk.sampling(
-            bench, talk.REPLY_TOKENS, temperature=float(settings["temperature"])
-        ),
+        messages,
+        rests,
+        asked.inputs,
+        temperature=float(settings["temperature"]),
     )
-    return await answering.folded(bench, draft, messages, prompt, asked.inputs)
 
 
 def shape(planning: Planning) -> list[CallShape]:

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 
-from smysl_engines.base import Sampling
 from smysl_reasoning.errors import ProgramError
 from smysl_reasoning.modules.base import Asked, CallShape, Inputs, Planning, Routed, Settings
 from smysl_reasoning.modules.chat import talk
 from smysl_reasoning.nodes import RouteData
-from smysl_reasoning.workbench import Workbench, digest
+from smysl_reasoning.workbench import CHOICE, Workbench, digest
 
 LABEL = "route@1"
 OTHERS = "*"
@@ -31,7 +30,7 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Routed:
         asked.inputs,
         name="route",
         prompt=f"{digest(prompt)} {settings['ways']}",
-        sampling=Sampling(max_tokens=1) if len(sorts) > 1 else None,
+        sampling=CHOICE if len(sorts) > 1 else None,
     )
     node = await draft.reused()
     if node is None:

@@ -28,18 +28,15 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Derived:
     for number, text in enumerate(talk.pieces(bench, asked, work), 1):
         parts += [f"\n\n[{number}] ", Part(f"derivation {number}", text)]
     messages = [talk.system(SYSTEM), talk.user(*parts)]
-    prompt = talk.prompt(bench, messages)
     rests = [one for derived in work for one in talk.derivation_inputs("work", derived)]
-    draft = bench.draft(
+    found = await answering.folded(
+        bench,
         LABEL,
+        messages,
         [*asked.inputs, *rests],
-        name="candidate",
-        prompt=prompt,
-        sampling=talk.sampling(
-            bench, talk.REPLY_TOKENS, temperature=float(settings["temperature"])
-        ),
+        asked.inputs,
+        temperature=float(settings["temperature"]),
     )
-    found = await answering.folded(bench, draft, messages, prompt, asked.inputs)
     return found._replace(held=found.held or any(one.held for one in work))
 
 

@@ -251,12 +251,11 @@ def _is_json(text: str) -> bool:
 
 
 async def aside(
-    bench: Workbench, draft: Draft, asked: Sequence[int], tokens: int, constraint: Constraint
+    bench: Workbench, draft: Draft, asked: Sequence[int], asking: Sampling, constraint: Constraint
 ) -> Reply:
-    """A second call for the same node: greedy, under a constraint, told to nobody."""
+    """One reply under a constraint, of which nobody is told."""
     if full := no_room(bench, asked):
         return Reply("", "", False, Stats(), full)
-    asking = sampling(bench, tokens, thinking=False)
     lines = Lines(
         bench.calls,
         asking,
@@ -308,7 +307,7 @@ async def choose(bench: Workbench, asked: Sequence[int], options: Sequence[str])
     """Which of `options` the model says, by the probability of each as a whole."""
     dialect = dialect_of(bench)
     ids = [tuple(dialect.words(option)) for option in options]
-    made = await bench.calls.choose(asked, tuple(ids))
+    made = await bench.choose(asked, tuple(ids))
     finish = made.finish
     assert finish.choice is not None
     stats = Stats(

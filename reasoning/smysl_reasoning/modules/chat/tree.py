@@ -22,6 +22,7 @@ from smysl_reasoning.modules.base import (
     Planning,
     Settings,
 )
+from smysl_reasoning.modules.beam import Beam, Rank
 from smysl_reasoning.modules.chat import answering, check, talk
 from smysl_reasoning.modules.together import together
 from smysl_reasoning.nodes import Expansion, Node, ReplyData, SearchData, Stats
@@ -54,18 +55,15 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> list[Deri
     return await _Search(bench, asked, planned, settings).run()
 
 
-class _Search:
+class _Search(Beam[State]):
     """One search, level by level."""
 
     def __init__(
         self, bench: Workbench, asked: Asked, planned: Planned | None, settings: Settings
     ) -> None:
-        self.bench = bench
+        super().__init__(bench, settings, State(()))
         self.asked = asked
         self.plan = planned.node if planned and planned.node.kind == "plan" else None
-        self.width = int(settings["width"])
-        self.beam = int(settings["beam"])
-        self.depth = int(settings["depth"])
         self.sampling = Sampling(
             temperature=float(settings["temperature"]),
             seed=bench.seed,
@@ -77,21 +75,11 @@ class _Search:
             talk.system(answering.SYSTEM),
             talk.user(talk.question(asked), *plan),
         ]
-        self.open = [State(())]
-        self.finished: list[State] = []
 
-    async def run(self) -> list[Derived]:
-        """The finished states, best first; the open ones where none is."""
-        for level in range(self.depth):
-            worst = self.finished[self.beam - 1].score if len(self.finished) >= self.beam else -1.0
-            if not self.open or all(state.score <= worst for state in self.open):
-                break
-            await self.grow(level)
-        found = [state for state in self.finished or self.open if state.node is not None]
-        return [self.derived(state) for state in found[: self.beam]]
+    def rank(self, state: State) -> Rank:
+        return (True, state.score)
 
     async def grow(self, level: int) -> None:
-        """Continue every open state by one line."""
         choice, expansions = await self.expanded(level)
         found = []
         for one in expansions:
