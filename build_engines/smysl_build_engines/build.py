@@ -27,6 +27,7 @@ from smysl_engines.manifest import (
     Manifest,
     Quantisation,
     TextReport,
+    WideReport,
     describe_file,
     fingerprint,
     write_manifest,
@@ -97,7 +98,7 @@ def _existing(wanted: BuildPlan, store: EngineStore) -> Manifest | None:
     if {name: entry.source for name, entry in found.adapters.items()} != _bank_sources(wanted):
         return None
     was = found.quantisation or Quantisation(method=Recipe().method)
-    same = msgspec.structs.replace(was, report=None) == _quantisation(wanted, None)
+    same = msgspec.structs.replace(was, report=None, wide_report=None) == _quantisation(wanted)
     return found if same or not wanted.recipe.quantised else None
 
 
@@ -105,7 +106,9 @@ def _bank_sources(wanted: BuildPlan) -> dict[str, dict[str, FileEntry]]:
     return {adapter.name: adapter.source for adapter in wanted.bank}
 
 
-def _quantisation(wanted: BuildPlan, report: TextReport | None) -> Quantisation:
+def _quantisation(
+    wanted: BuildPlan, report: TextReport | None = None, wide_report: WideReport | None = None
+) -> Quantisation:
     recipe = wanted.recipe
     return Quantisation(
         method=recipe.method,
@@ -113,6 +116,8 @@ def _quantisation(wanted: BuildPlan, report: TextReport | None) -> Quantisation:
         symmetric=recipe.symmetric,
         mixed=recipe.mixed,
         text=wanted.text_entry,
+        wide=recipe.wide,
+        wide_report=wide_report,
         report=report,
     )
 
@@ -123,19 +128,32 @@ def _compile(
     # onnx and onnxruntime, which finding an engine already built must not pay for
     from smysl_build_engines.verify import verify
     from smysl_engines.bank import ADAPTED_GRAPH_FILE
-    from smysl_engines.onnx import GRAPH_FILE, WEIGHTS_FILE
+    from smysl_engines.onnx_model import (
+        GRAPH_FILE,
+        WEIGHTS_FILE,
+        WIDE_GRAPH_FILE,
+        WIDE_WEIGHTS_FILE,
+    )
 
     architecture = wanted.architecture
     model = pad_heads(checkpoint.config.at(architecture.context), checkpoint.weights)
-    report = _write(checkpoint, wanted, model, folder, progress)
+    held_out = _write(checkpoint, wanted, model, folder, progress)
     for file in checkpoint.passed_on:
         shutil.copyfile(file, folder / file.name)
     progress("comparing the engine with the float32 reference")
     graph = folder / GRAPH_FILE
     verification = verify(graph, architecture, model.decoder, model.weights, wanted.precision)
-    text_report = report()
+    text_report = _measure(wanted, model, folder, held_out, progress)
+    wide_report = None
+    if wanted.recipe.wide:
+        from smysl_build_engines.wide_build import add_wide
+
+        progress("adding the graph for passes of many tokens and comparing it with the reference")
+        wide_report = add_wide(folder, architecture, model.decoder, model.weights, held_out)
     adapters = _add_bank(checkpoint, wanted, model, folder, progress)
     names = [GRAPH_FILE, WEIGHTS_FILE, *(file.name for file in checkpoint.passed_on)]
+    if wide_report is not None:
+        names += [WIDE_GRAPH_FILE, WIDE_WEIGHTS_FILE]
     if adapters:
         names += [ADAPTED_GRAPH_FILE, *(entry.file for entry in adapters.values())]
     files = {name: describe_file(folder / name) for name in names}
@@ -153,7 +171,7 @@ def _compile(
         hardware=f"{platform.machine()} {platform.system()} {_processor()}",
         verification=verification,
         fingerprint=fingerprint(BACKEND, wanted.precision, architecture, files, adapters),
-        quantisation=_quantisation(wanted, text_report) if quantised else None,
+        quantisation=_quantisation(wanted, text_report, wide_report) if quantised else None,
         adapters=adapters,
     )
     write_manifest(folder, manifest)
@@ -174,13 +192,11 @@ def _add_bank(
 
 def _write(
     checkpoint: Checkpoint, wanted: BuildPlan, model: Padded, folder: Path, progress: Progress
-) -> Callable[[], TextReport | None]:
-    """Write graph and weights; returns what measures the engine on text, once it is verified."""
+) -> list[list[int]]:
+    """Write graph and weights; returns the texts that nothing was fitted to."""
     from smysl_build_engines.compensate import Compensated
     from smysl_build_engines.graph import write_graph
-    from smysl_build_engines.report import measure
     from smysl_build_engines.rounding import Nearest, Rounder
-    from smysl_engines.onnx import GRAPH_FILE
 
     decoder, weights, architecture = model.decoder, model.weights, wanted.architecture
     rounder: Rounder = Nearest(decoder, weights)
@@ -200,14 +216,24 @@ def _write(
             rounder = Compensated(decoder, weights, calibration.fitted)
     progress(f"writing the graph and its {wanted.precision} weights")
     write_graph(decoder, weights, wanted.recipe, rounder, folder, architecture.context, progress)
+    return held_out
 
-    def report() -> TextReport | None:
-        if not held_out:
-            return None
-        progress(f"measuring the engine on {sum(map(len, held_out))} tokens of other text")
-        return measure(folder / GRAPH_FILE, architecture, decoder, weights, held_out)
 
-    return report
+def _measure(
+    wanted: BuildPlan,
+    model: Padded,
+    folder: Path,
+    held_out: list[list[int]],
+    progress: Progress,
+) -> TextReport | None:
+    if not held_out:
+        return None
+    from smysl_build_engines.report import measure
+    from smysl_engines.onnx_model import GRAPH_FILE
+
+    progress(f"measuring the engine on {sum(map(len, held_out))} tokens of other text")
+    graph = folder / GRAPH_FILE
+    return measure(graph, wanted.architecture, model.decoder, model.weights, held_out)
 
 
 def _processor() -> str:

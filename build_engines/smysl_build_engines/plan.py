@@ -246,6 +246,11 @@ def _groups(decoder: Decoder, recipe: Recipe, context: int) -> tuple[Group, ...]
             kind = "symmetric" if form.symmetric else "asymmetric"
             text = f"{form.bits} bits, blocks of {form.block}, {kind}"
             add(place, text, rows * columns, form.bytes_of(rows, columns))
+    if recipe.wide:
+        sizes = [product_shape(product, decoder) for product in products(decoder)]
+        parameters = sum(rows * columns for rows, columns in sizes)
+        scales = sum(4 * rows for rows, _ in sizes)
+        add("wide graph", "8 bits, one scale a column", 0, parameters + scales)
     small = sum(_count(s) for n, s in decoder.shapes().items() if len(s) == 1)
     add("norms", "float32", small, 4 * small)
     turns = sum(2 * len(rope.frequencies) for rope in decoder.ropes) * context

@@ -38,6 +38,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     symmetric: bool = True
     mixed: bool = False
     """Of an int4 engine: keep the tensors that suffer most at 8 bits."""
+    wide: bool = False
+    """A second graph for passes of many tokens, with a copy of the weights in int8 (`wide_graph`)."""
 
     def __post_init__(self) -> None:
         if self.block is not None and self.block not in BLOCKS:
@@ -46,6 +48,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
             for name, value in (("gptq", self.method == "gptq"), ("mixed", self.mixed)):
                 if value:
                     raise BadRequest(f"{name} is for int4 engines; {self.precision} was asked")
+        if self.precision == "fp32" and self.wide:
+            raise BadRequest("a wide graph is for int8 and int4 engines; fp32 was asked")
         if self.precision == "fp32" and (self.block is not None or not self.symmetric):
             raise BadRequest("fp32 engines have no blocks; ask for int8 or int4")
 

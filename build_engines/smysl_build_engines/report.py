@@ -53,10 +53,14 @@ def measure(
     decoder: Decoder,
     weights: Tensors,
     texts: Sequence[Sequence[int]],
+    *,
+    wide: bool = False,
 ) -> TextReport:
-    """Run every text of at least two tokens through the engine and the checkpoint in float32."""
+    """Run every text of at least two tokens through the engine and the checkpoint in float32.
+    `wide`: through the graph for many tokens, texts that are long enough for it.
+    """
     reference, sums = Reference(decoder, weights), Sums()
-    engine = OnnxModel(graph, architecture, rows=1)
+    engine = OnnxModel(graph, architecture, rows=1, wide=wide)
     states = reference.states(texts)
     for text, state in zip(texts, states, strict=True):
         after = engine.extend(0, text, 0, range(len(text)))

@@ -50,7 +50,7 @@ def verify(
     lengths = [min(length, room) for length in PROMPT_LENGTHS]
     random = np.random.default_rng(20261123)
     texts = [random.integers(0, decoder.vocab_size, n + DECODING_STEPS).tolist() for n in lengths]
-    measured = run_engine(OnnxModel(graph, architecture, rows=len(texts)), texts)
+    measured = run_engine(OnnxModel(graph, architecture, rows=len(texts), wide=False), texts)
     stored = as_stored(graph, decoder, weights)
     expected = _logits(Reference(stored.decoder, stored.weights), texts)
     # an fp32 engine holds the checkpoint's own weights
@@ -59,7 +59,7 @@ def verify(
     result = compare(measured, expected, original)
     if rounded:
         with beside(graph, unrounded(graph)) as path:
-            opened = OnnxModel(path, architecture, rows=len(texts))
+            opened = OnnxModel(path, architecture, rows=len(texts), wide=False)
         exact = run_engine(opened, texts)
         del opened
         difference = compare(exact, expected, original).relative_difference
