@@ -99,14 +99,16 @@ class Calls:
         allowed: bool = True,
         scope: str | None = None,
         within: "Calls | None" = None,
+        session: str = "",
     ) -> None:
         """Without `allowed` every call raises `WouldCall`. `within`: the calls that these are a part of; what is
-        spent here is spent there too."""
+        spent here is spent there too. `session`: of the run; the engine lets sessions take turns."""
         self._engine = engine
         self.budget = budget
         self._allowed = allowed
         self._scope = scope
         self._within = within
+        self._session: str = within._session if within else session
         self.clock: Clock = within.clock if within else Clock()
         self._going: asyncio.Event = within._going if within else asyncio.Event()
         if within is None:
@@ -127,6 +129,7 @@ class Calls:
         if not self._allowed:
             raise WouldCall("a preview makes no calls")
         self.require(beginning=True)
+        call = msgspec.structs.replace(call, session=self._session)
         reading = _Reading(self, self._engine.submit(call))
         self.clock.begin()
         for part in self._parts():

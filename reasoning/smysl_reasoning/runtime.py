@@ -509,6 +509,7 @@ class Runtime:
                 self._engine,
                 budget if purpose == "write" else UNLIMITED,
                 allowed=purpose != "preview",
+                session=run.session,
             ),
             info=self._engine.info,
             dialect=self._dialect,

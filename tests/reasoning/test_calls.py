@@ -101,3 +101,14 @@ async def test_a_choice_tells_the_probability_of_each_option() -> None:
     engine = ScriptedEngine(lambda call: Scripted(choice=1, probabilities=(0.25, 0.75)))
     chosen = await Calls(engine).choose([1], ((2,), (3,)))
     assert chosen.finish.probabilities == (0.25, 0.75)
+
+
+async def test_calls_say_whose_they_are_so_that_sessions_take_turns() -> None:
+    engine = ScriptedEngine(telling([1, 2, 3, END]))
+    calls = Calls(engine, session="mine")
+    for each in (calls, calls.part("step")):
+        lines = lines_of(each)
+        await lines.line([1, 2])
+        lines.close()
+    await calls.settle()
+    assert [call.session for call in engine.calls] == ["mine", "mine"]
