@@ -3,8 +3,9 @@
 import enum
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import msgspec
 import typer
@@ -13,7 +14,10 @@ from smysl_build_engines.adapters import check_names, merge, with_bank
 from smysl_build_engines.build import BuildPlan, Built, build, plan
 from smysl_build_engines.bundled import bundled_model
 from smysl_build_engines.checkpoint import CALIBRATION_FILE, Checkpoint, open_checkpoint
-from smysl_build_engines.errors import BuildError
+from smysl_build_engines.encoder_build import build_encoder
+from smysl_build_engines.encoder_folder import EncoderCheckpoint, is_encoder, open_encoder
+from smysl_build_engines.encoder_plan import EncoderPlan, plan_encoder
+from smysl_build_engines.errors import BadRequest, BuildError
 from smysl_build_engines.gpus import Gpu, find_card
 from smysl_build_engines.hub import fetch, hub_model
 from smysl_build_engines.machine import MachineView, Shape, read_shape, view_machine
@@ -23,7 +27,14 @@ from smysl_build_engines.quantise import Precision
 from smysl_build_engines.recipe import Method, Recipe
 from smysl_build_engines.store import EngineStore
 from smysl_engines.base import EngineError
-from smysl_engines.manifest import TextReport, Verification, WideReport, load_manifest
+from smysl_engines.manifest import (
+    Kind,
+    Manifest,
+    TextReport,
+    Verification,
+    WideReport,
+    load_manifest,
+)
 from smysl_engines.shelf import default_shelf, find_engine
 
 
@@ -105,6 +116,9 @@ def command(
             "own for each, called NAME+ADAPTER."
         ),
     ] = AdaptersName.bank,
+    head_bits: Annotated[
+        int, typer.Option(help="Of the head of an int4 engine, 8 or 4: faster, and less exact.")
+    ] = 8,
     wide: Annotated[
         bool,
         typer.Option(
@@ -161,15 +175,27 @@ def command(
             return
         located = _located(source)
         folder = located.folder
-        checkpoint = open_checkpoint(folder)
         recipe = Recipe(
             precision=precision.value,
             method=_method(precision, rounding, calibration, folder),
             block=block,
             symmetric=not asymmetric,
             mixed=mixed,
+            head_bits=_head_bits(head_bits),
             wide=wide,
         )
+        target = EngineStore(store or default_shelf(), _progress)
+        if is_encoder(folder):
+            given = {"--adapter": adapter, "--calibration": calibration, "--gpu": gpu}
+            _refuse_for_encoder(located.name, given)
+            encoder = open_encoder(folder)
+            called = name or located.name
+            planned = plan_encoder(encoder, name=called, recipe=recipe, context=context)
+            answer = _answer_encoder(encoder, planned, target, check, dry_run, force, as_json)
+            if as_json:
+                _print_json(answer)
+            return
+        checkpoint = open_checkpoint(folder)
         variants = _variants(checkpoint, adapter or [], adapters)
         plans = [
             plan(
@@ -181,7 +207,6 @@ def command(
             )
             for variant in variants
         ]
-        target = EngineStore(store or default_shelf(), _progress)
         answers: list[object]
         if dry_run:
             view = view_machine(Shape(located.name, checkpoint.config), cards, context)
@@ -238,6 +263,11 @@ def _show_machine(
     shape = None
     if source is not None or bundled:
         located = _located(source, config_only=True)
+        if is_encoder(located.folder):
+            raise BadRequest(
+                f"--hardware is for decoders; {located.name} is an encoder. --dry-run prints what it "
+                "takes."
+            )
         shape = read_shape(located.folder, located.name)
     view = view_machine(shape, cards, context)
     if as_json:
@@ -281,12 +311,65 @@ def _build(
     for line in wanted.lines():
         _progress(line)
     started = time.monotonic()
-    built = build(checkpoint, wanted, store, _progress, force)
+    return _built(build(checkpoint, wanted, store, _progress, force), started, as_json)
+
+
+def _built(built: Built, started: float, as_json: bool) -> object:
     verb = "already built" if built.reused else "built"
     _progress(f"{verb} in {time.monotonic() - started:.1f} s")
     _show_built(built, as_json)
     fields = msgspec.to_builtins(built.manifest)
     return {"directory": str(built.directory), "reused": built.reused, **fields}
+
+
+def _refuse_for_encoder(name: str, given: Mapping[str, object]) -> None:
+    for option, value in given.items():
+        if value:
+            raise BadRequest(f"{option} is for decoders; {name} is an encoder. Leave it out.")
+
+
+def _answer_encoder(
+    checkpoint: EncoderCheckpoint,
+    wanted: EncoderPlan,
+    store: EngineStore,
+    check: bool,
+    dry_run: bool,
+    force: bool,
+    as_json: bool,
+) -> object:
+    if dry_run:
+        if not as_json:
+            print("\n".join(wanted.lines()))
+        return wanted
+    if check:
+        return _check_encoder(checkpoint, wanted, store, as_json)
+    for line in wanted.lines():
+        _progress(line)
+    started = time.monotonic()
+    return _built(build_encoder(checkpoint, wanted, store, _progress, force), started, as_json)
+
+
+def _check_encoder(
+    checkpoint: EncoderCheckpoint, wanted: EncoderPlan, store: EngineStore, as_json: bool
+) -> object:
+    # onnx and onnxruntime, which finding an engine already built must not pay for
+    from smysl_build_engines.encoder_verify import verify_encoder
+    from smysl_engines.onnx_model import GRAPH_FILE
+
+    directory, manifest = _stored(wanted, store)
+    assert manifest.encoder is not None
+    result = verify_encoder(
+        directory / GRAPH_FILE,
+        checkpoint.encoder,
+        checkpoint.weights,
+        manifest.encoder.pooling,
+        manifest.architecture.context,
+        _precision(manifest.precision),
+    )
+    if not as_json:
+        found = _describe(result, manifest.kind)
+        print(f"{manifest.model} {manifest.fingerprint} is intact: {found}")
+    return {"directory": str(directory), "verification": result}
 
 
 def _check(checkpoint: Checkpoint, wanted: BuildPlan, store: EngineStore, as_json: bool) -> object:
@@ -295,15 +378,7 @@ def _check(checkpoint: Checkpoint, wanted: BuildPlan, store: EngineStore, as_jso
     from smysl_build_engines.verify import verify
     from smysl_engines.onnx import GRAPH_FILE
 
-    for line in wanted.lines():
-        _progress(line)
-    directory = find_engine(store.folder, wanted.name).directory
-    manifest = load_manifest(directory)
-    if manifest.source != wanted.source:
-        raise BuildError(
-            f"engine {wanted.name} ({directory}) was built from another checkpoint than the one "
-            "given. Build it again without --verify."
-        )
+    directory, manifest = _stored(wanted, store)
     for adapter in wanted.bank:
         stored = manifest.adapters.get(adapter.name)
         if stored is None or stored.source != adapter.source:
@@ -337,6 +412,26 @@ def _check(checkpoint: Checkpoint, wanted: BuildPlan, store: EngineStore, as_jso
     }
 
 
+def _head_bits(bits: int) -> Literal[4, 8]:
+    if bits not in (4, 8):
+        raise typer.BadParameter(f"{bits} bits cannot be asked of a head; 4 and 8 can")
+    return 4 if bits == 4 else 8
+
+
+def _stored(wanted: BuildPlan, store: EngineStore) -> tuple[Path, Manifest]:
+    """Of the engine that --verify checks."""
+    for line in wanted.lines():
+        _progress(line)
+    directory = find_engine(store.folder, wanted.name).directory
+    manifest = load_manifest(directory)
+    if manifest.source != wanted.source:
+        raise BuildError(
+            f"engine {wanted.name} ({directory}) was built from another checkpoint than the one "
+            "given. Build it again without --verify."
+        )
+    return directory, manifest
+
+
 def _precision(text: str) -> Precision:
     return PrecisionName(text).value
 
@@ -346,7 +441,7 @@ def _show_built(built: Built, as_json: bool) -> None:
     if as_json:
         return
     print(f"{manifest.model} {manifest.fingerprint}")
-    _progress(_describe(manifest.verification))
+    _progress(_describe(manifest.verification, manifest.kind))
     for name, entry in manifest.adapters.items():
         if entry.verification is not None:
             _progress(f"adapter {name}: {_describe(entry.verification)}")
@@ -369,7 +464,14 @@ def _describe_report(report: TextReport) -> str:
     )
 
 
-def _describe(result: Verification) -> str:
+def _describe(result: Verification, kind: Kind = "decoder") -> str:
+    if kind == "encoder":
+        return (
+            f"largest difference of a hidden state {result.max_difference:.2g} "
+            f"({100 * result.relative_difference:.2g} % of their size) over {result.positions} "
+            f"tokens; vectors {result.drift_divergence:.2g} from the checkpoint's by cosine distance, "
+            f"same nearest text {100 * result.drift_greedy_agreement:.1f} %"
+        )
     return (
         f"largest logit difference {result.max_difference:.2g} "
         f"({100 * result.relative_difference:.2g} % of their spread) over {result.positions} "

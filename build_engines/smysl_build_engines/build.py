@@ -6,7 +6,7 @@ Knows the order of the steps; how each is done is in its own module.
 import errno
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,10 +23,12 @@ from smysl_engines.manifest import (
     FORMAT,
     TOKENIZER_FILE,
     AdapterEntry,
+    EncoderEntry,
     FileEntry,
     Manifest,
     Quantisation,
     TextReport,
+    Verification,
     WideReport,
     describe_file,
     fingerprint,
@@ -57,13 +59,28 @@ def build(
     Safe when several processes do it at once: the later ones wait and find the first one's engine.
     Raises any `BuildError`; then the store is as before.
     """
+
+    def compile_into(folder: Path) -> Manifest:
+        return _compile(checkpoint, wanted, folder, progress)
+
+    return publish(wanted, store, compile_into, progress, force)
+
+
+def publish(
+    wanted: BuildPlan,
+    store: EngineStore,
+    compile_into: Callable[[Path], Manifest],
+    progress: Progress,
+    force: bool,
+) -> Built:
+    """`compile_into` fills an empty folder."""
     with store.lock():
         if not force and (existing := _existing(wanted, store)) is not None:
             directory = store.folder / existing.fingerprint
             return Built(directory=directory, manifest=existing, reused=True)
         with store.staging() as folder:
             try:
-                manifest = _compile(checkpoint, wanted, folder, progress)
+                manifest = compile_into(folder)
             except OSError as error:
                 if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                     raise
@@ -116,6 +133,7 @@ def _quantisation(
         symmetric=recipe.symmetric,
         mixed=recipe.mixed,
         text=wanted.text_entry,
+        head_bits=recipe.head_bits,
         wide=recipe.wide,
         wide_report=wide_report,
         report=report,
@@ -156,6 +174,23 @@ def _compile(
         names += [WIDE_GRAPH_FILE, WIDE_WEIGHTS_FILE]
     if adapters:
         names += [ADAPTED_GRAPH_FILE, *(entry.file for entry in adapters.values())]
+    return write_manifest_of(
+        wanted, folder, names, verification, text_report, wide_report, adapters
+    )
+
+
+def write_manifest_of(
+    wanted: BuildPlan,
+    folder: Path,
+    names: Sequence[str],
+    verification: Verification,
+    report: TextReport | None = None,
+    wide_report: WideReport | None = None,
+    adapters: dict[str, AdapterEntry] | None = None,
+    encoder: EncoderEntry | None = None,
+) -> Manifest:
+    """Of an engine whose files in `folder` are `names`."""
+    architecture, adapters = wanted.architecture, adapters or {}
     files = {name: describe_file(folder / name) for name in names}
     quantised = wanted.recipe.quantised
     manifest = Manifest(
@@ -170,9 +205,10 @@ def _compile(
         | {"python": platform.python_version()},
         hardware=f"{platform.machine()} {platform.system()} {_processor()}",
         verification=verification,
-        fingerprint=fingerprint(BACKEND, wanted.precision, architecture, files, adapters),
-        quantisation=_quantisation(wanted, text_report, wide_report) if quantised else None,
+        fingerprint=fingerprint(BACKEND, wanted.precision, architecture, files, adapters, encoder),
+        quantisation=_quantisation(wanted, report, wide_report) if quantised else None,
         adapters=adapters,
+        encoder=encoder,
     )
     write_manifest(folder, manifest)
     return manifest

@@ -36,6 +36,12 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     parameters: int
     bytes: int
 
+    def line(self) -> str:
+        return (
+            f"  {self.name:<10} {self.format:<28} {self.parameters / 1e6:>10.2f} M "
+            f"{megabytes(self.bytes):>12}"
+        )
+
 
 class PlannedAdapter(msgspec.Struct, frozen=True, kw_only=True):
     """An adapter, in the bank or merged."""
@@ -95,31 +101,29 @@ class BuildPlan(msgspec.Struct, frozen=True, kw_only=True):
         stored = sum(entry.bytes for entry in self.source.values())
         lines = [
             f"engine       {self.name} ({self.family}, {self.backend}, {r.precision})",
-            f"source       {len(self.source)} files, {_megabytes(stored)}",
+            f"source       {len(self.source)} files, {megabytes(stored)}",
             f"model        {self.parameters / 1e6:.2f} M parameters, {a.layers} layers, width "
             f"{a.hidden_size}, vocabulary {a.vocabulary}",
-            f"context      {a.context} tokens; KV memory {_megabytes(self._kv_bytes)} a full row",
+            f"context      {a.context} tokens; KV memory {megabytes(self._kv_bytes)} a full row",
         ]
         if r.quantised:
             use = "fitted to and measured on" if r.method == "gptq" else "measured on"
             text = "random tokens" if self.text is None else self.text
             lines.append(f"rounding     {r.method}{', mixed' if r.mixed else ''}; {use} {text}")
-        for group in self.groups:
-            lines.append(
-                f"  {group.name:<10} {group.format:<28} {group.parameters / 1e6:>10.2f} M "
-                f"{_megabytes(group.bytes):>12}"
-            )
+        lines += [group.line() for group in self.groups]
         if self.merged is not None:
             lines.append(f"merged       {self.merged.line()}")
         for adapter in self.bank:
-            lines.append(f"adapter      {adapter.line()}, {_megabytes(adapter.bytes)}")
-        lines.append(f"weights      {_megabytes(self.engine_bytes)}")
-        lines.append(
-            f"memory       about {_megabytes(self.write_memory_bytes)} to write, "
-            f"{_megabytes(self.verify_memory_bytes)} to verify"
-        )
-        lines.append(f"time         about {max(1, round(self.seconds))} s on two cores")
-        return lines
+            lines.append(f"adapter      {adapter.line()}, {megabytes(adapter.bytes)}")
+        return lines + self.cost_lines()
+
+    def cost_lines(self) -> list[str]:
+        return [
+            f"weights      {megabytes(self.engine_bytes)}",
+            f"memory       about {megabytes(self.write_memory_bytes)} to write, "
+            f"{megabytes(self.verify_memory_bytes)} to verify",
+            f"time         about {max(1, round(self.seconds))} s on two cores",
+        ]
 
     @property
     def _kv_bytes(self) -> int:
@@ -142,11 +146,7 @@ def plan(
     Raises `UnsupportedModel` if the model cannot have the context, `BadCheckpoint` for an unusable
     name, `BadRequest` for options that contradict each other.
     """
-    if not name or name[0] in ".-" or not all(c.isalnum() or c in "._-" for c in name):
-        raise BadCheckpoint(
-            f"{name!r} cannot name an engine; use letters, digits, '.', '_' and '-', "
-            "starting with a letter or digit"
-        )
+    check_name(name)
     if checkpoint.merged is not None:
         name = f"{name}+{checkpoint.merged.name}"
     longest = checkpoint.config.max_position_embeddings
@@ -185,6 +185,15 @@ def plan(
         bank=tuple(_planned(adapter, decoder) for adapter in checkpoint.bank),
         merged=None if checkpoint.merged is None else _planned(checkpoint.merged, decoder, 0),
     )
+
+
+def check_name(name: str) -> None:
+    """Raises `BadCheckpoint` for a name that cannot be an engine's."""
+    if not name or name[0] in ".-" or not all(c.isalnum() or c in "._-" for c in name):
+        raise BadCheckpoint(
+            f"{name!r} cannot name an engine; use letters, digits, '.', '_' and '-', "
+            "starting with a letter or digit"
+        )
 
 
 def _planned(adapter: Adapter, decoder: Decoder, size: int | None = None) -> PlannedAdapter:
@@ -294,17 +303,17 @@ def _verify_memory(decoder: Decoder, engine_bytes: int, bank: Sequence[Adapter])
 _VERIFIED_POSITIONS = 100
 _ROW_POSITIONS = 30
 """Of each adapter, the base model beside them and a mix."""
-_WRITTEN_A_SECOND = 30e6
+WRITTEN_A_SECOND = 30e6
 """Parameters read, rounded and written; measured on one core."""
-_VERIFIED_A_SECOND = 8e6
+VERIFIED_A_SECOND = 8e6
 """Parameters read again for the reference and run twice by the runtime; measured on one core."""
 
 
 def _seconds(decoder: Decoder, recipe: Recipe, parameters: int, adapters: int) -> float:
-    seconds = parameters / _WRITTEN_A_SECOND + parameters / _VERIFIED_A_SECOND
+    seconds = parameters / WRITTEN_A_SECOND + parameters / VERIFIED_A_SECOND
     if adapters:
         # the weights are read once more for all of them; each is merged and run
-        seconds += (1 + 0.25 * (adapters + 2)) * parameters / _VERIFIED_A_SECOND
+        seconds += (1 + 0.25 * (adapters + 2)) * parameters / VERIFIED_A_SECOND
     if recipe.method == "gptq":
         cubes = sum(shape[1] ** 3 for shape in decoder.widths.values())
         passes = 8 * 2 * MAX_TOKENS * parameters
@@ -312,5 +321,5 @@ def _seconds(decoder: Decoder, recipe: Recipe, parameters: int, adapters: int) -
     return seconds
 
 
-def _megabytes(size: int) -> str:
+def megabytes(size: int) -> str:
     return f"{size / 1e6:,.1f} MB"

@@ -38,6 +38,9 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     symmetric: bool = True
     mixed: bool = False
     """Of an int4 engine: keep the tensors that suffer most at 8 bits."""
+    head_bits: Literal[4, 8] = 8
+    """Of an int4 engine. The head is the largest product of a small model, and its rounding errors
+    reach the logits directly."""
     wide: bool = False
     """A second graph for passes of many tokens, with a copy of the weights in int8 (`wide_graph`)."""
 
@@ -45,7 +48,11 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
         if self.block is not None and self.block not in BLOCKS:
             raise BadRequest(f"a block of {self.block} was asked; it must be one of {BLOCKS}")
         if self.precision != "int4":
-            for name, value in (("gptq", self.method == "gptq"), ("mixed", self.mixed)):
+            for name, value in (
+                ("gptq", self.method == "gptq"),
+                ("mixed", self.mixed),
+                ("a head of 4 bits", self.head_bits == 4),
+            ):
                 if value:
                     raise BadRequest(f"{name} is for int4 engines; {self.precision} was asked")
         if self.precision == "fp32" and self.wide:
@@ -58,15 +65,13 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
         return self.precision != "fp32"
 
     def format_of(self, product: str, decoder: Decoder) -> Format | None:
-        """None is float32.
-
-        The head keeps 8 bits in an int4 engine: its rounding errors reach the logits directly.
-        """
+        """None is float32."""
         if not self.quantised:
             return None
         width = product_shape(product, decoder)[1]
         block = self.block or block_for(width)
-        if self.precision == "int8" or product == HEAD or self._kept(product, decoder):
+        bits = self.head_bits if product == HEAD else 8 if self._kept(product, decoder) else 4
+        if self.precision == "int8" or bits == 8:
             return Format(8, block)
         return Format(4, block, self.symmetric)
 

@@ -121,6 +121,8 @@ class Quantisation(msgspec.Struct, frozen=True, kw_only=True):
     """Some tensors of an int4 engine keep 8 bits."""
     text: FileEntry | None = None
     """What rounding was fitted to and measured on."""
+    head_bits: int = 8
+    """Of an int4 engine."""
     wide: bool = False
     """There is a second graph for passes of many tokens."""
     wide_report: WideReport | None = None

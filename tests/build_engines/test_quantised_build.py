@@ -88,6 +88,7 @@ def test_fitted_rounding_diverges_far_less_at_the_same_size(source: Path, tmp_pa
     [
         Recipe(precision="int4", symmetric=False, block=32),
         Recipe(precision="int4", mixed=True),
+        Recipe(precision="int4", head_bits=4),
         Recipe(precision="int8", block=16),
         Recipe(precision="int4", symmetric=False, mixed=True, method="gptq", block=16),
     ],
@@ -113,6 +114,8 @@ def test_every_recipe_is_verified_and_takes_the_bytes_it_planned(
         ("fp32", {"block": 32}),
         ("fp32", {"method": "gptq"}),
         ("int8", {"mixed": True}),
+        ("int8", {"head_bits": 4}),
+        ("fp32", {"wide": True}),
         ("int4", {"block": 48}),
     ],
 )
