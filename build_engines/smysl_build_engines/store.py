@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from smysl_build_engines.errors import StoreError
+from smysl_build_engines.exchange import exchange
 from smysl_engines.manifest import CorruptEngine, Manifest, load_manifest
 from smysl_engines.shelf import Shelved, list_engines
 
@@ -75,9 +76,11 @@ class EngineStore:
             for path in staged.iterdir():
                 _sync(path)
             _sync(staged)
-            if target.exists():
-                os.rename(target, self._aside(target))
-            os.rename(staged, target)
+            # what was there is left in the staging folder, which is removed
+            if not (target.exists() and exchange(staged, target)):
+                if target.exists():
+                    os.rename(target, self._aside(target))
+                os.rename(staged, target)
             _sync(self.folder)
         except OSError as error:
             raise self._refusal(error) from error

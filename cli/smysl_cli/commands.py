@@ -12,6 +12,7 @@ from smysl_cli import (
     branching,
     changes,
     deriving,
+    engine_commands,
     exits,
     explaining,
     exporting,
@@ -68,7 +69,7 @@ for _command in (
     app.command()(_command)
 app.add_typer(session_commands.sessions, name="sessions")
 app.add_typer(programs.programs, name="programs")
-app.add_typer(listings.engines, name="engines")
+app.add_typer(engine_commands.engines, name="engines")
 app.add_typer(service_commands.daemon, name="daemon")
 app.add_typer(unit_commands.service, name="service")
 app.add_typer(places.config, name="config")
@@ -76,11 +77,29 @@ app.command()(places.dirs)
 
 
 @app.command()
-def doctor(json: Json = False) -> None:
-    """Check the installation; every problem comes with its remedy."""
+def doctor(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SOURCE]",
+            help="A checkpoint, its config.json or a hub id; default: the model that is set.",
+        ),
+    ] = None,
+    gpu: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--gpu", metavar="NAME", help="Answer for this card too; it need not be here."
+        ),
+    ] = None,
+    context: Annotated[
+        int | None, typer.Option("--context", metavar="N", min=1, help="Tokens of the sequence.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Check the installation and this machine; every problem comes with its remedy."""
     from smysl_cli.doctor import doctor  # sqlite3 and subprocess: for this command only
 
-    doctor(json)
+    doctor(source, gpu or [], context, json)
 
 
 def _external(verb: str, help: str) -> None:

@@ -1,6 +1,7 @@
 """`smysl doctor`: looks at everything an answer needs and names the remedy for what is missing.
 
-Changes nothing and starts nothing.
+Changes nothing and starts no daemon. What it says of the machine, and of what fits on it, comes from
+`smysl-build --hardware`.
 """
 
 import os
@@ -8,22 +9,23 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import typer
 
-from smysl_cli import output
+from smysl_cli import engine_commands, external, output
 from smysl_cli.diagnostics import CommandFailed
-from smysl_cli.options import Json
 from smysl_daemon.client import connect
-from smysl_daemon.config import Dirs, find_dirs, load_config, model_folder, models_dir
+from smysl_daemon.config import Config, Dirs, find_dirs, load_config, model_folder, models_dir
 from smysl_daemon.errors import DaemonError, NoDaemon
-from smysl_daemon.protocol import EngineList, ListEngines
 
 LIBRARIES = ("numpy", "onnx", "onnxruntime", "tokenizers")
 FREE_BYTES = 200_000_000
 IMPORT_LIMIT_S = 60.0
+LOOK_LIMIT_S = 120.0
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,31 +36,55 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     """What to do; empty when all is well."""
 
 
-def doctor(json: Json = False) -> None:
-    """Check the installation; every problem comes with its remedy."""
-    checks = list(_checks())
+class Machine(msgspec.Struct, frozen=True):
+    """What `smysl-build --hardware --json` says."""
+
+    hardware: dict[str, Any]
+    fit: dict[str, Any] | None
+    lines: tuple[str, ...]
+
+
+def doctor(source: str | None, gpus: Sequence[str], context: int | None, json: bool) -> None:
+    """Print every check, then the machine; ends in `CommandFailed` if one failed."""
+    try:
+        dirs = find_dirs()
+        config = load_config(dirs.config_file)
+    except DaemonError as error:
+        problem = Check(
+            name="config", ok=False, detail=str(error), remedy="correct the named value"
+        )
+        checks, machine = [_python(), _libraries(), problem], None
+    else:
+        looked = _look(source or _configured(config), gpus, context)
+        machine = looked if isinstance(looked, Machine) else None
+        checks = list(_checks(dirs, config, looked, whose=source))
     if json:
-        output.say_json(checks)
+        output.say_json(
+            {
+                "checks": checks,
+                "hardware": machine and machine.hardware,
+                "fit": machine and machine.fit,
+            }
+        )
     else:
         for check in checks:
             output.say(f"{'ok  ' if check.ok else 'FAIL'}  {check.name:<10} {check.detail}")
             if check.remedy:
                 output.say(f"      {'':<10} -> {check.remedy}")
+        if machine is not None:
+            output.say("\n".join(["", *machine.lines]))
     failed = [check.name for check in checks if not check.ok]
     if failed:
         raise CommandFailed(f"{len(failed)} of {len(checks)} checks failed: {', '.join(failed)}")
 
 
-def _checks() -> Iterator[Check]:
+def _checks(
+    dirs: Dirs, config: Config, looked: Machine | str, whose: str | None
+) -> Iterator[Check]:
+    """`whose`: the model that was asked about, instead of the one that is set."""
     yield _python()
     yield _libraries()
-    try:
-        dirs = find_dirs()
-        config = load_config(dirs.config_file)
-        yield Check(name="config", ok=True, detail=str(dirs.config_file))
-    except DaemonError as error:
-        yield Check(name="config", ok=False, detail=str(error), remedy="correct the named value")
-        return
+    yield Check(name="config", ok=True, detail=str(dirs.config_file))
     for name, path in (
         ("data", dirs.data),
         ("cache", dirs.cache),
@@ -67,7 +93,20 @@ def _checks() -> Iterator[Check]:
         yield _folder(name, path)
     yield _model(config.model)
     yield _database(dirs.database)
-    yield from _daemon(dirs)
+    yield _daemon(dirs)
+    yield from _engines(config)
+    if isinstance(looked, str):
+        yield Check(
+            name="machine",
+            ok=False,
+            detail=looked,
+            remedy="correct what it names, or install smysl again",
+        )
+    else:
+        yield _processor(looked.hardware)
+        # a question about another model is no fault of this installation
+        yield _memory(looked, needed=whose is None)
+        yield _gpu(looked.hardware)
 
 
 def _python() -> Check:
@@ -123,7 +162,7 @@ def _folder(name: str, path: Path) -> Check:
             detail=f"{path}: {free / 1e6:.0f} MB free, {FREE_BYTES / 1e6:.0f} MB wanted",
             remedy="free some space on this disk",
         )
-    return Check(name=name, ok=True, detail=str(path))
+    return Check(name=name, ok=True, detail=f"{path}, {free / 1e9:.1f} GB free")
 
 
 def _model(name: str) -> Check:
@@ -164,30 +203,118 @@ def _quoted(path: Path) -> str:
     return quote(str(path))
 
 
-def _daemon(dirs: Dirs) -> Iterator[Check]:
+def _daemon(dirs: Dirs) -> Check:
     try:
         with connect(dirs, start=False) as client:
             welcome = client.welcome
-            yield Check(
+            return Check(
                 name="daemon", ok=True, detail=f"runs, pid {welcome.pid}, {welcome.version}"
             )
-            reply = client.ask(ListEngines(verify=True))
     except NoDaemon:
-        yield Check(name="daemon", ok=True, detail="does not run; the first question starts it")
-        return
+        return Check(name="daemon", ok=True, detail="does not run; the first question starts it")
     except DaemonError as error:
-        yield Check(
+        return Check(
             name="daemon",
             ok=False,
             detail=str(error),
             remedy="smysl daemon restart; smysl daemon logs",
         )
+
+
+def _engines(config: Config) -> Iterator[Check]:
+    """The store, and in it the engine of the model that is set."""
+    try:
+        found = engine_commands.stored(verify=True)
+    except (DaemonError, CommandFailed, typer.Exit) as error:
+        detail = str(error) if not isinstance(error, typer.Exit) else "the store cannot be read"
+        yield Check(name="engines", ok=False, detail=detail, remedy="smysl engines verify")
         return
-    assert isinstance(reply, EngineList)
-    broken = [f"{one.fingerprint[:12]}: {one.problem}" for one in reply.engines if one.problem]
+    broken = [f"{one.fingerprint[:12]}: {one.problem}" for one in found if one.problem]
     yield Check(
         name="engines",
         ok=not broken,
-        detail="; ".join(broken) or f"{len(reply.engines)} verified",
-        remedy="`smysl daemon restart` rebuilds the bundled engine" if broken else "",
+        detail="; ".join(broken) or f"{len(found)} verified",
+        remedy="`smysl build` builds an engine again, `smysl daemon restart` the bundled one, "
+        "`smysl engines delete` removes one"
+        if broken
+        else "",
     )
+    name = Path(config.model).name
+    built = [one for one in found if one.model == name and not one.problem]
+    detail = f"{name} is built: {built[0].fingerprint[:12]}" if built else ""
+    yield Check(
+        name="built", ok=True, detail=detail or f"{name} is not built; the first question does it"
+    )
+
+
+def _configured(config: Config) -> str | None:
+    try:
+        return str(model_folder(config.model, models_dir()))
+    except DaemonError:
+        return None  # which has a check of its own
+
+
+def _look(source: str | None, gpus: Sequence[str], context: int | None) -> Machine | str:
+    """The machine, or why it could not be looked at."""
+    words = ["--hardware", "--json"]
+    for gpu in gpus:
+        words += ["--gpu", gpu]
+    if context is not None:
+        words += ["--context", str(context)]
+    if source is not None:
+        words += ["--", source]
+    try:
+        done = subprocess.run(
+            [*external.program("build"), *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LOOK_LIMIT_S,
+        )
+    except subprocess.TimeoutExpired:
+        return f"looking at it took over {LOOK_LIMIT_S:g} s"
+    except OSError as error:
+        return f"smysl-build cannot be started: {error.strerror}"
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["smysl-build failed"])[-1]
+        return last.removeprefix("smysl-build: ")
+    return msgspec.json.decode(done.stdout, type=Machine)
+
+
+def _processor(hardware: dict[str, Any]) -> Check:
+    cpu = hardware["cpu"]
+    features = cpu["features"]
+    if features is None:
+        detail = "features unknown"
+    else:
+        there = [name for name, found in features.items() if found]
+        detail = ", ".join(there) or "none of the fast instructions: answers will be slow"
+    return Check(name="processor", ok=True, detail=f"{cpu['model'] or 'unknown'}: {detail}")
+
+
+def _memory(machine: Machine, needed: bool) -> Check:
+    available = machine.hardware["memory"]["available_bytes"]
+    if available is None:
+        return Check(name="memory", ok=True, detail="unknown")
+    here = f"{available / 1e9:.1f} GB available"
+    rows = machine.fit["rows"] if machine.fit is not None else []
+    on_cpu = [row for row in rows if row["device"] == "CPU"]
+    if not needed or not on_cpu or any(row["fits"] for row in on_cpu):
+        return Check(name="memory", ok=True, detail=here)
+    least = min(on_cpu, key=lambda row: int(row["needed_bytes"]))
+    assert machine.fit is not None
+    return Check(
+        name="memory",
+        ok=False,
+        detail=f"{here}; {machine.fit['model']} takes {least['needed_bytes'] / 1e9:.1f} GB in "
+        f"{least['precision']} with {least['context']} tokens",
+        remedy="close other programs, choose a shorter --context or a smaller model",
+    )
+
+
+def _gpu(hardware: dict[str, Any]) -> Check:
+    if problem := hardware["gpu_problem"]:
+        what, _, remedy = str(problem).partition("; ")
+        return Check(name="gpu", ok=False, detail=what, remedy=remedy)
+    names = ", ".join(gpu["name"] for gpu in hardware["gpus"])
+    return Check(name="gpu", ok=True, detail=names or "none; answers need none")

@@ -1,6 +1,6 @@
-"""Commands that show what the daemon has: a session or node, engines.
+"""`smysl show`: a session as a tree, or one node whole.
 
-Knows replies and how they look; asks one question of the daemon each.
+Knows replies and how they look; asks one question of the daemon.
 """
 
 import shutil
@@ -8,22 +8,13 @@ import sys
 from collections.abc import Sequence
 
 import msgspec
-import typer
 
 from smysl_cli import asking, output, text, tree
 from smysl_cli.deriving import thoughts
-from smysl_cli.diagnostics import CommandFailed
 from smysl_cli.options import Branch, Id, Json
 from smysl_daemon.client import Client
-from smysl_daemon.protocol import (
-    EngineList,
-    ListEngines,
-    NodeShown,
-    Show,
-)
+from smysl_daemon.protocol import NodeShown, Show
 from smysl_daemon.shapes import NodeView, SessionView
-
-engines = typer.Typer(help="Compiled models in the store.", no_args_is_help=True)
 
 
 def show(id: Id = "@last", branch: Branch = None, json: Json = False) -> None:
@@ -73,45 +64,3 @@ def _header(session: SessionView, nodes: Sequence[NodeView]) -> list[str]:
         remarks += [f"{held} held"] if held else []
         lines.append(f"branch {session.branch}  {', '.join(remarks)}")
     return lines
-
-
-@engines.command("list")
-def list_engines(json: Json = False) -> None:
-    """The engines in the store; the loaded one is marked."""
-    _say_engines(_engines(verify=False), json)
-
-
-@engines.command("verify")
-def verify_engines(json: Json = False) -> None:
-    """Hash every file of every engine and compare with its manifest."""
-    reply = _engines(verify=True)
-    _say_engines(reply, json)
-    broken = [one for one in reply.engines if one.problem]
-    if broken:
-        raise CommandFailed(
-            f"{len(broken)} of {len(reply.engines)} engines are damaged; "
-            "`smysl daemon restart` rebuilds the bundled one"
-        )
-
-
-def _engines(*, verify: bool) -> EngineList:
-    return asking.ask(ListEngines(verify=verify), EngineList)
-
-
-def _say_engines(reply: EngineList, json: bool) -> None:
-    if json:
-        output.say_json(reply.engines)
-        return
-    rows = [
-        (
-            one.fingerprint[:12],
-            one.model,
-            one.backend,
-            one.precision,
-            f"{one.size_bytes / 1e6:.1f} MB",
-            one.problem or ("loaded" if one.loaded else "-"),
-        )
-        for one in reply.engines
-    ]
-    titles = ("FINGERPRINT", "MODEL", "BACKEND", "PRECISION", "SIZE", "STATE")
-    output.say_table(titles, rows, empty="The store holds no engine.")

@@ -2,7 +2,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import msgspec
@@ -210,25 +209,6 @@ def test_what_a_killed_build_left_is_swept_by_the_next(source: Path, store: Engi
     (left / "weights.bin").write_bytes(b"half")
     ensure(source, store)
     assert not left.exists()
-
-
-@pytest.mark.slow
-def test_a_build_killed_at_any_moment_leaves_a_sound_store(
-    source: Path, store: EngineStore
-) -> None:
-    command = [*SMYSL_BUILD, str(source), "--store", str(store.folder), "--force"]
-    started = time.monotonic()
-    subprocess.run([*command, "--precision", "int8"], check=True, capture_output=True)
-    duration = time.monotonic() - started
-    for moment in range(10):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(duration * (0.3 + 0.08 * moment))
-        process.kill()
-        process.wait()
-        for engine in list_engines(store.folder):
-            load_manifest(engine.directory)
-    assert ensure(source, store).manifest.precision == "fp32"
-    assert {path.name for path in store.folder.iterdir() if path.name[0] == "."} == {".lock"}
 
 
 def test_a_deleted_engine_is_gone(source: Path, store: EngineStore) -> None:
