@@ -19,7 +19,8 @@ def open_engine(
     snapshot_bytes: int | None = None,
     deterministic: bool = False,
 ) -> Engine:
-    """Load and check an engine. The caller closes it.
+    """Load and check an engine, a decoder or an encoder. The caller closes it. What is said here of
+    batches, keys and values, and snapshots is for decoders; an encoder has none.
 
     `threads`: of one forward pass; None chooses by the model's size. `max_batch`: calls that run
     together. `kv_bytes`: most memory for keys and values; None is the backend's default.
@@ -30,7 +31,12 @@ def open_engine(
     run.
     """
     folder = Path(directory)
-    backend = read_manifest(folder).backend
+    manifest = read_manifest(folder)
+    backend = manifest.backend
+    if backend == "onnx" and manifest.kind == "encoder":
+        from smysl_engines.encoder import EncoderEngine
+
+        return EncoderEngine(folder, threads=threads, deterministic=deterministic)
     if backend == "onnx":
         # onnxruntime takes longer to load than everything else together
         from smysl_engines.onnx import OnnxEngine

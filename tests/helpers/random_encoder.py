@@ -31,7 +31,12 @@ CLS, SEP = 1, 2
 
 
 def write_encoder(
-    folder: Path, *, pooling: str | None = None, normalise: bool = False, seed: int = 0, **fields: Any
+    folder: Path,
+    *,
+    pooling: str | None = None,
+    normalise: bool = False,
+    seed: int = 0,
+    **fields: Any,
 ) -> Path:
     """`pooling`: mean or cls, with the files of sentence-transformers; None writes none of them."""
     config = CONFIG | fields

@@ -19,6 +19,7 @@ from smysl_build_engines.families import (
     smollm3,
 )
 from smysl_build_engines.families.common import Family
+from smysl_build_engines.families.encoders import ENCODERS
 from smysl_build_engines.families.fields import Fields, read_object
 
 FAMILIES = {
@@ -45,7 +46,7 @@ def describe(where: str, values: dict[str, Any]) -> Described:
     kind = fields.take("model_type", str, "llama")
     family = FAMILIES.get(kind)
     if family is None:
-        raise fields.refusal("model_type", kind, ", ".join(sorted(FAMILIES)))
+        raise fields.refusal("model_type", kind, ", ".join(sorted([*FAMILIES, *ENCODERS])))
     for architecture in fields.take("architectures", list[str], []):
         if architecture != family.architecture:
             raise fields.refusal("architectures", architecture, repr(family.architecture))
