@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -82,6 +83,17 @@ def test_long_passes_are_closer_to_the_checkpoint_than_four_bits(
         off[wide] = float(np.sqrt(((found - expected) ** 2).mean()) / spread)
     assert off[True] < 0.06
     assert off[True] < off[False]
+
+
+def test_halves_with_biases_are_put_together_again(tmp_path: Path) -> None:
+    biased = msgspec.structs.asdict(CONFIG) | {"model_type": "llama", "mlp_bias": True}
+    checkpoint = open_checkpoint(write_random_model(tmp_path / "biased", biased))
+    wanted = plan(checkpoint, name="biased", recipe=Recipe(precision="int4", wide=True))
+    built = build(checkpoint, wanted, EngineStore(tmp_path / "store"), lambda line: None)
+    quantisation = built.manifest.quantisation
+    assert quantisation is not None
+    assert quantisation.wide_report is not None
+    assert quantisation.wide_report.relative_difference < 0.06
 
 
 def test_short_passes_and_deterministic_models_do_not_use_it(directory: Path) -> None:

@@ -1,0 +1,103 @@
+"""smysl's own engine, through the `Engine` protocol alone."""
+
+import asyncio
+import time
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from benchmarks.peers.peer import TOP_K, Answer, Ask, Peer
+
+from smysl_build_engines.build import build, plan
+from smysl_build_engines.checkpoint import open_checkpoint
+from smysl_build_engines.recipe import Recipe
+from smysl_build_engines.store import EngineStore
+from smysl_engines.base import Call, Choice, Delta, Engine, Sampling
+from smysl_engines.load import open_engine
+from smysl_engines.shelf import find_engine
+
+NAME = "qwen2-random"
+ROWS = 16
+_T = TypeVar("_T")
+
+
+class Smysl(Peer):
+    title = "smysl"
+    packages: ClassVar[tuple[str, ...]] = ("smysl", "onnxruntime")
+
+    @classmethod
+    def prepare(cls, checkpoint: Path, folder: Path) -> None:
+        opened = open_checkpoint(checkpoint)
+        recipe = Recipe(precision="int4", head_bits=4, wide=True)
+        wanted = plan(opened, name=NAME, recipe=recipe)
+        build(opened, wanted, EngineStore(folder / "smysl"), lambda line: None)
+
+    def open(self, folder: Path, threads: int) -> None:
+        self._directory = find_engine(folder / "smysl", NAME).directory
+        self._threads = threads
+        self._snapshots = folder / "smysl-snapshots"
+        self._loop = asyncio.new_event_loop()
+        self._engine: Engine = self._opened()
+
+    def _opened(self) -> Engine:
+        return open_engine(
+            self._directory, threads=self._threads, max_batch=ROWS, snapshots=self._snapshots
+        )
+
+    def settings(self) -> dict[str, str]:
+        info = self._engine.info
+        return {
+            "weights": f"{info.precision}: linear layers 4 bits in blocks of 128 inputs, symmetric; "
+            "head 4 bits too; embedding float16; for passes of 16 tokens or 8 rows and more a copy in "
+            "int8, one scale a column",
+            "engine": f"{ROWS} rows, {self._threads} threads, context {info.context}, snapshots",
+        }
+
+    def ask(self, asks: Sequence[Ask], way: str = "") -> list[Answer]:
+        return self._run(self._answers(asks))
+
+    async def _answers(self, asks: Sequence[Ask]) -> list[Answer]:
+        return list(await asyncio.gather(*(self._answer(ask) for ask in asks)))
+
+    async def _answer(self, ask: Ask) -> Answer:
+        started = time.perf_counter()
+        first: float | None = None
+        tokens: list[int] = []
+        async for event in self._engine.submit(_call(ask)):
+            if isinstance(event, Delta):
+                # the engine hands tokens over every few milliseconds: the first may not come alone
+                first = first or time.perf_counter() - started
+                tokens += event.ids
+            else:
+                extra = {
+                    "cached_tokens": float(event.cached_tokens),
+                    "drafted_tokens": float(event.drafted_tokens),
+                    "accepted_tokens": float(event.accepted_tokens),
+                }
+        return Answer(tuple(tokens), first or 0.0, extra=extra)
+
+    def restart(self, prompt: tuple[int, ...]) -> float:
+        self.ask([Ask(prompt)])
+        self._engine.close()
+        del self._engine  # its memory, before the new one's is taken
+        self._engine = self._opened()
+        started = time.perf_counter()
+        self.ask([Ask(prompt)])
+        return time.perf_counter() - started
+
+    def close(self) -> None:
+        self._engine.close()
+        self._loop.close()
+
+    def _run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        return self._loop.run_until_complete(work)
+
+
+def _call(ask: Ask) -> Call:
+    if ask.options:
+        options = tuple((option,) for option in ask.options)
+        return Call(prompt=ask.prompt, constraint=Choice(options))
+    sampling = Sampling(max_tokens=ask.tokens)
+    if ask.seed is not None:
+        sampling = Sampling(max_tokens=ask.tokens, temperature=1.0, top_k=TOP_K, seed=ask.seed)
+    return Call(prompt=ask.prompt, sampling=sampling)
