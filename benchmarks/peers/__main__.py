@@ -185,9 +185,11 @@ class Run:
     def _measure(self, work: Work, name: str, way: str) -> dict[str, Any]:
         self._salt += 1
         others = {other: peer.cpu_s() for other, peer in self._peers.items() if other != name}
+        request = {"work": dataclasses.asdict(work), "way": way, "salt": self._salt}
+        apart = work.kind == "adapted session" and self.facts[name]["adapters"]
         started = time.monotonic()
         try:
-            answer = self._peers[name].ask(work=dataclasses.asdict(work), way=way, salt=self._salt)
+            answer = self._ask_apart(name, request) if apart else self._peers[name].ask(**request)
         except PeerFailed as error:
             self.missing[name] = f"ended while measuring {work.name!r}: {error}"
             del self._peers[name]
@@ -201,6 +203,23 @@ class Run:
             self.remarks.append(
                 f"{other} used {share:.0%} of a core while {name} ran {work.name or 'its warm-up'}"
             )
+        return answer
+
+    def _ask_apart(self, name: str, request: dict[str, Any]) -> dict[str, Any]:
+        """In a process of its own, so that what adapters cost in memory is a figure of its own."""
+        log = self._folder / f"{name}-adapted.log"
+        try:
+            peer = PeerProcess(name, self._command(name), ROOT, log)
+        except PeerFailed as error:
+            return {"failed": str(error)}
+        try:
+            answer = peer.ask(**request)
+            memory: dict[str, float] = self.facts[name]["rss_mb"]
+            memory["adapted_peak"] = max(memory.get("adapted_peak", 0.0), peer.memory().peak)
+        except PeerFailed as error:
+            return {"failed": str(error)}
+        finally:
+            peer.close()
         return answer
 
     def _note(self, number_: int, work: Work, name: str, way: str, answer: dict[str, Any]) -> None:
@@ -268,9 +287,10 @@ def report(run: Run, gb_per_s: float, threads: int) -> dict[str, Any]:
                 text += f" ({times:.2f}x)"
             cells.append(text)
         rows.append(cells)
-    for what in ("loaded", "peak"):
+    for what in ("loaded", "peak", "adapted_peak"):
         memory = [run.facts[name]["rss_mb"].get(what) for name in names]
-        rows.append([f"RSS {what} [MB]", *("-" if mb is None else f"{mb:,.0f}" for mb in memory)])
+        title = {"adapted_peak": "peak under an adapter"}.get(what, what)
+        rows.append([f"RSS {title} [MB]", *("-" if mb is None else f"{mb:,.0f}" for mb in memory)])
     print(table(["", *names], rows))
     print("\nin brackets: how many times better smysl is; medians, each peer by its best way")
     _print_ways(run, names)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.peers.figures import best_figure, paired_advantage
+from benchmarks.peers.work import ADAPTED_SESSION
 
 Values = Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]]
 """Values by work, peer and way, one a round."""
@@ -45,6 +46,7 @@ BARS: tuple[Bar, ...] = (
     Bar("8 branches, 256 cached", "openvino", 1.35),
     Bar("8 branches, 256 new", "llama", 5.0, "requests"),
     Bar("reasoning session", "llama", 3.0),
+    Bar(ADAPTED_SESSION, "llama", 3.0),
 )
 
 

@@ -16,6 +16,8 @@ _SPEEDS = {
 """Tokens a second: prefill, decoding one sequence, decoding branches in total."""
 _UNCACHED = 150
 """Prompt tokens of a check, a vote or an answer that a peer computes in spite of its cache."""
+_REOPENING_S = 12
+"""Opening a process of its own, warming it and closing it."""
 
 
 def seconds(work: Work, peer: str, way: str) -> float:
@@ -32,11 +34,12 @@ def seconds(work: Work, peer: str, way: str) -> float:
             every = alone or (way == "batch" and work.kind == "warm")
             prompts = work.branches if every else 1
             return prompts * prompt + work.branches * work.tokens / branches
-        case "session":
+        case "session" | "adapted session":
             rate = decode if way == "one slot" else branches
             plan, step, answer = work.session_tokens
             thinking = (plan + answer) / decode + work.branches * step / rate
-            return prompt + thinking + (work.branches + 2) * _UNCACHED / prefill
+            thought = prompt + thinking + (work.branches + 2) * _UNCACHED / prefill
+            return thought + (_REOPENING_S if work.kind == "adapted session" else 0)
         case "restart":
             return (1 if peer == "llama" else 2) * prompt + 5
     raise ValueError(f"no work is of the kind {work.kind!r}")

@@ -1,4 +1,5 @@
-"""Writes a checkpoint's weights as a GGUF file in Q4_0, as llama.cpp reads it.
+"""Writes a checkpoint's weights as a GGUF file in Q4_0, and an adapter's in float16, as llama.cpp
+reads them.
 
 Knows the names and layout of Qwen2 tensors on both sides; nothing of running them. Every matrix is
 Q4_0 (4 bits, a float16 scale each 32 inputs), the tied embedding and head too: llama.cpp's fastest.
@@ -52,6 +53,29 @@ def write_gguf(checkpoint: Path, target: Path) -> None:
     partial.rename(target)
 
 
+def write_adapter_gguf(folder: Path, target: Path, activated: bool) -> None:
+    """Convert PEFT's `folder`. Without its invocation tokens it is an ordinary LoRA."""
+    config = json.loads((folder / "adapter_config.json").read_text())
+    partial = target.with_suffix(".part")
+    writer = gguf.GGUFWriter(partial, "qwen2")
+    writer.add_type(gguf.GGUFType.ADAPTER)
+    writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
+    writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, float(config["lora_alpha"]))
+    if activated:
+        kinds = gguf.GGUFValueType.ARRAY, gguf.GGUFValueType.UINT32
+        tokens = config["alora_invocation_tokens"]
+        writer.add_key_value(gguf.Keys.Adapter.ALORA_INVOCATION_TOKENS, tokens, *kinds)
+    for name, tensor in _tensors(folder / "adapter_model.safetensors"):
+        layer, part, _ = name.removeprefix("base_model.model.").rsplit(".", 2)
+        layer = _renamed(f"{layer}.weight")
+        writer.add_tensor(f"{layer}.{part.lower()}", tensor.astype(np.float16))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    partial.rename(target)
+
+
 def _add_tokenizer(writer: gguf.GGUFWriter, checkpoint: Path, end: int) -> None:
     model = json.loads((checkpoint / "tokenizer.json").read_text())["model"]
     texts = sorted(model["vocab"], key=model["vocab"].__getitem__)
@@ -82,7 +106,7 @@ def _renamed(name: str) -> str:
 
 
 def _tensors(path: Path) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
-    """The tensors of a BF16 safetensors file, widened to float32."""
+    """The tensors of a safetensors file in BF16 or F32, as float32."""
     with path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(size))
@@ -91,5 +115,9 @@ def _tensors(path: Path) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
                 continue
             first, end = entry["data_offsets"]
             file.seek(8 + size + first)
-            half = np.frombuffer(file.read(end - first), "<u2").astype(np.uint32)
+            data = file.read(end - first)
+            if entry["dtype"] == "F32":
+                yield name, np.frombuffer(data, "<f4").reshape(entry["shape"])
+                continue
+            half = np.frombuffer(data, "<u2").astype(np.uint32)
             yield name, (half << 16).view(np.float32).reshape(entry["shape"])

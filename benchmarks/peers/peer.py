@@ -7,7 +7,8 @@ import json
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,6 +30,8 @@ class Ask:
     one token freely, which costs it no more."""
     slot: int | None = None
     """Where an earlier answer lies that the prompt begins with, for peers that want to be told."""
+    adapted: bool = False
+    """Under the adapter, from its invocation on, which ends the prompt; only within `adapters`."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,20 @@ class Peer(ABC):
     def warm(self, prompt: tuple[int, ...], count: int, way: str = "") -> None:
         """Put a prompt in the cache for `count` branches that follow."""
         self.ask([Ask(prompt)], way)
+
+    @contextmanager
+    def adapters(self) -> Iterator[None]:
+        """Within it the runtime holds the adapter besides the base model, and is warm."""
+        raise Unsupported("its adapters are not measured")
+        yield
+
+    def wake(self, invocation: tuple[int, ...] = ()) -> None:
+        """Load pages and start threads after the model was opened; with the adapter's invocation,
+        for it too."""
+        self.branch(Ask(tuple(range(1, 65)), 4), 4)
+        if invocation:
+            self.ask([Ask((*range(1, 65), *invocation), 2, adapted=True)])
+        self.ask([Ask(tuple(range(101, 165)), 4)])
 
     def restart(self, prompt: tuple[int, ...]) -> float:
         """Seconds to the first token of a prompt computed before the runtime was closed and opened

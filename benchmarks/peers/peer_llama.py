@@ -4,18 +4,25 @@ import http.client
 import json
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlparse
 
 import xllamacpp  # type: ignore[import-not-found,unused-ignore]
+from benchmarks.peers.adapter import adapter_folder
 from benchmarks.peers.peer import TOP_K, Answer, Ask, Peer
+from benchmarks.peers.work import INVOCATION
 
 SLOTS = 16
 SLOT_CONTEXT = 2304
 _FILE = "q4_0.gguf"
+_ADAPTERS = ("alora.gguf", "lora.gguf")
+"""The same weights; the server numbers them in this order."""
+_LORA = " (LoRA)"
+"""Ends the name of a way that runs the adapter as an ordinary one."""
 _COMMON = {"cache_prompt": True, "ignore_eos": True, "return_tokens": True, "stream": False}
 # one sampler and no other: the default chain walks the vocabulary several times
 _GREEDY = {"samplers": ["top_k"], "top_k": 1, "temperature": 0.0}
@@ -29,23 +36,30 @@ class Llama(Peer):
         "warm": ("n completions", "warmed slots"),
         "cold": ("n completions", "requests"),
         "session": ("n completions", "requests", "one slot"),
+        "adapted session": ("n completions", "requests", "one slot", f"n completions{_LORA}"),
     }
 
     @classmethod
     def prepare(cls, checkpoint: Path, folder: Path) -> None:
-        from benchmarks.peers.gguf_file import write_gguf
+        from benchmarks.peers.gguf_file import write_adapter_gguf, write_gguf
 
         if not (folder / _FILE).is_file():
             write_gguf(checkpoint, folder / _FILE)
+        for name, activated in zip(_ADAPTERS, (True, False), strict=True):
+            if not (folder / name).is_file():
+                write_adapter_gguf(adapter_folder(folder), folder / name, activated)
 
     def open(self, folder: Path, threads: int) -> None:
         self._model = folder / _FILE
+        self._adapters = [folder / name for name in _ADAPTERS]
+        self._lora = False
+        """Whether the adapter runs as an ordinary one."""
         self._threads = threads
         self._saved = tempfile.TemporaryDirectory()
         self._pool = ThreadPoolExecutor(SLOTS)
         self._start()
 
-    def _start(self) -> None:
+    def _start(self, adapted: bool = False) -> None:
         params = xllamacpp.CommonParams()
         params.model.path = str(self._model)
         params.n_parallel = SLOTS
@@ -56,6 +70,10 @@ class Llama(Peer):
         params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_ENABLED
         params.slot_save_path = self._saved.name + "/"
         params.n_threads_http = SLOTS + 2
+        if adapted:
+            params.lora_adapters = [
+                xllamacpp.CommonAdapterLoraInfo(str(path), 0.0) for path in self._adapters
+            ]
         params.verbosity = 0
         params.fit_params = False
         self._server = xllamacpp.Server(params)
@@ -68,10 +86,15 @@ class Llama(Peer):
             "server": f"{SLOTS} slots of {SLOT_CONTEXT} positions, split KV in float16, flash "
             f"attention, batch 2048, micro-batch 512, {self._threads} threads, prompt cache on; "
             "one sampler only",
+            "adapter": "the same, in float16, as aLoRA and as LoRA, loaded at scale 0 by a process "
+            "of that session alone; `lora` of a request sets the scale. The server keeps a slot's cache "
+            "for an aLoRA up to its invocation, and back when a request names no `lora`; a LoRA, "
+            "and going back from one, clears it",
             "built for": xllamacpp.get_system_info(),
         }
 
     def ask(self, asks: Sequence[Ask], way: str = "") -> list[Answer]:
+        way = self._without_lora(way)
         if way == "one slot":
             return [self._request(ask, slot=0) for ask in asks]
         if way == "n completions":
@@ -79,6 +102,7 @@ class Llama(Peer):
         return self._all(asks, [None] * len(asks))
 
     def branch(self, ask: Ask, count: int, way: str = "") -> list[Answer]:
+        way = self._without_lora(way)
         if way == "n completions":
             return self._completions(ask, count)
         if way == "warmed slots":
@@ -93,6 +117,17 @@ class Llama(Peer):
             self._all([Ask(prompt)] * count, list(range(count)))
         else:
             self._request(Ask(prompt))
+
+    @contextmanager
+    def adapters(self) -> Iterator[None]:
+        del self._server
+        self._start(adapted=True)
+        self.wake(INVOCATION)
+        try:
+            yield
+        finally:
+            del self._server
+            self._start()
 
     def restart(self, prompt: tuple[int, ...]) -> float:
         self._request(Ask(prompt), slot=0)
@@ -109,11 +144,15 @@ class Llama(Peer):
         del self._server
         self._saved.cleanup()
 
+    def _without_lora(self, way: str) -> str:
+        self._lora = way.endswith(_LORA)
+        return way.removesuffix(_LORA)
+
     def _all(self, asks: Sequence[Ask], slots: Sequence[int | None]) -> list[Answer]:
         return list(self._pool.map(self._request, asks, slots))
 
     def _request(self, ask: Ask, slot: int | None = None) -> Answer:
-        body = _body(ask)
+        body = _body(ask, self._lora)
         if slot is not None:
             body["id_slot"] = slot
         started = time.perf_counter()
@@ -122,7 +161,7 @@ class Llama(Peer):
 
     def _completions(self, ask: Ask, count: int) -> list[Answer]:
         started = time.perf_counter()
-        replies = self._post("/completion", _body(ask) | {"n": count})
+        replies = self._post("/completion", _body(ask, self._lora) | {"n": count})
         seconds = time.perf_counter() - started
         return [_answer(reply, seconds) for reply in replies]
 
@@ -139,9 +178,15 @@ class Llama(Peer):
         return json.loads(text)
 
 
-def _body(ask: Ask) -> dict[str, Any]:
+def _body(ask: Ask, lora: bool) -> dict[str, Any]:
     chosen = _GREEDY if ask.seed is None else _SAMPLED | {"seed": ask.seed}
-    return {**_COMMON, **chosen, "prompt": list(ask.prompt), "n_predict": ask.tokens}
+    body = {**_COMMON, **chosen, "prompt": list(ask.prompt), "n_predict": ask.tokens}
+    if ask.adapted:
+        body["lora"] = [{"id": int(lora), "scale": 1.0}]
+    elif lora:
+        # named, or the base would go on with what the adapter left in the slot's cache
+        body["lora"] = [{"id": 1, "scale": 0.0}]
+    return body
 
 
 def _answer(reply: dict[str, Any], seconds: float) -> Answer:

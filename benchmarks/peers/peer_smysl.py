@@ -2,14 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from benchmarks.peers.adapter import NAME as ADAPTER
+from benchmarks.peers.adapter import adapter_folder
 from benchmarks.peers.peer import TOP_K, Answer, Ask, Peer
+from benchmarks.peers.work import INVOCATION
 
+from smysl_build_engines.adapters import with_bank
 from smysl_build_engines.build import build, plan
 from smysl_build_engines.checkpoint import open_checkpoint
+from smysl_build_engines.peft_folder import open_adapter
 from smysl_build_engines.recipe import Recipe
 from smysl_build_engines.store import EngineStore
 from smysl_engines.base import Call, Choice, Delta, Engine, Sampling
@@ -27,7 +33,8 @@ class Smysl(Peer):
 
     @classmethod
     def prepare(cls, checkpoint: Path, folder: Path) -> None:
-        opened = open_checkpoint(checkpoint)
+        base = open_checkpoint(checkpoint)
+        opened = with_bank(base, [open_adapter(ADAPTER, adapter_folder(folder), base)])
         recipe = Recipe(precision="int4", head_bits=4, wide=True)
         wanted = plan(opened, name=NAME, recipe=recipe)
         build(opened, wanted, EngineStore(folder / "smysl"), lambda line: None)
@@ -52,6 +59,9 @@ class Smysl(Peer):
             "int8, one scale a column",
             "engine": f"{ROWS} rows, {self._threads} threads, context {info.context}; "
             "snapshots for the restart",
+            "adapter": "activated (aLoRA), rank 16, float32, from the engine's bank; in a process "
+            "of that session alone, since a large model stays in the graph with adapters "
+            "once one was used",
         }
 
     def ask(self, asks: Sequence[Ask], way: str = "") -> list[Answer]:
@@ -76,6 +86,16 @@ class Smysl(Peer):
                     "accepted_tokens": float(event.accepted_tokens),
                 }
         return Answer(tuple(tokens), first or 0.0, extra=extra)
+
+    @contextmanager
+    def adapters(self) -> Iterator[None]:
+        # opened anew after it: once a large model has run an adapter, its base runs in the slower
+        # graph too
+        self.wake(INVOCATION)
+        try:
+            yield
+        finally:
+            self._reopen(None)
 
     def restart(self, prompt: tuple[int, ...]) -> float:
         # without snapshots otherwise: they are written while the next peer is measured
@@ -102,10 +122,11 @@ class Smysl(Peer):
 
 
 def _call(ask: Ask) -> Call:
+    adapter = ADAPTER if ask.adapted else None
     if ask.options:
         options = tuple((option,) for option in ask.options)
-        return Call(prompt=ask.prompt, constraint=Choice(options))
+        return Call(prompt=ask.prompt, constraint=Choice(options), adapter=adapter)
     sampling = Sampling(max_tokens=ask.tokens)
     if ask.seed is not None:
         sampling = Sampling(max_tokens=ask.tokens, temperature=1.0, top_k=TOP_K, seed=ask.seed)
-    return Call(prompt=ask.prompt, sampling=sampling)
+    return Call(prompt=ask.prompt, sampling=sampling, adapter=adapter)

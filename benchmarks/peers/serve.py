@@ -30,7 +30,8 @@ def load(name: str) -> type[Peer]:
 def describe(peer: type[Peer]) -> dict[str, object]:
     """What the driver must know before it starts the peer."""
     versions = {package: importlib.metadata.version(package) for package in peer.packages}
-    return {"title": peer.title, "versions": versions, "ways": peer.ways}
+    adapters = peer.adapters is not Peer.adapters
+    return {"title": peer.title, "versions": versions, "ways": peer.ways, "adapters": adapters}
 
 
 def main() -> None:
@@ -42,9 +43,12 @@ def main() -> None:
     parser.add_argument("--prepare", action="store_true", help="Write its model and stop.")
     arguments = parser.parse_args()
     if arguments.prepare and arguments.peer == "smysl":
+        from benchmarks.peers.adapter import write_adapter
         from benchmarks.peers.checkpoint import write_checkpoint
+        from benchmarks.peers.work import INVOCATION
 
-        write_checkpoint(arguments.folder / "checkpoint")
+        checkpoint = write_checkpoint(arguments.folder / "checkpoint")
+        write_adapter(arguments.folder, checkpoint, INVOCATION)
     peer = load(arguments.peer)
     if arguments.describe:
         print(json.dumps(describe(peer)))

@@ -14,6 +14,7 @@ VOCABULARY = 150_000
 """Prompts are of tokens below this one."""
 DECODED = 128
 BRANCH_TOKENS = 64
+ADAPTED_SESSION = "reasoning session, checks under an adapter"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Work:
     @property
     def faster_is_higher(self) -> bool:
         """Tokens a second, else seconds."""
-        return self.kind not in ("session", "restart")
+        return self.kind not in ("session", "adapted session", "restart")
 
     @property
     def session_tokens(self) -> tuple[int, int, int]:
@@ -62,6 +63,7 @@ FULL: tuple[Work, ...] = (
     Work("8 branches, 256 new", "cold", 256, 8, BRANCH_TOKENS, 1),
     Work("8 branches, 1024 new", "cold", 1024, 8, BRANCH_TOKENS, 1),
     Work("reasoning session", "session", 400, 4, 96, 3),
+    Work(ADAPTED_SESSION, "adapted session", 400, 4, 96, 3),
     Work("restart, 2048 known", "restart", 2048, repeats=1),
 )
 QUICK: tuple[Work, ...] = (
@@ -70,6 +72,7 @@ QUICK: tuple[Work, ...] = (
     Work("4 branches, 64 cached", "warm", 64, 4, 8, 1),
     Work("4 branches, 64 new", "cold", 64, 4, 8, 1),
     Work("reasoning session", "session", 48, 4, 6, 1),
+    Work(ADAPTED_SESSION, "adapted session", 48, 4, 6, 1),
     Work("restart, 64 known", "restart", 64, repeats=1),
 )
 
@@ -96,6 +99,9 @@ def perform(peer: Peer, work: dict[str, Any], way: str, salt: int) -> dict[str, 
             return _branch(peer, Ask(text, wanted.tokens), wanted.branches, way)
         case "session":
             return _session(peer, text, wanted, way)
+        case "adapted session":
+            with peer.adapters():
+                return _session(peer, text, wanted, way, adapted=True)
         case "restart":
             seconds = peer.restart(text)
             return {"value": seconds, "seconds": seconds}
@@ -140,7 +146,9 @@ def _sums(answers: Sequence[Answer]) -> dict[str, float]:
     return {name: sum(answer.extra.get(name, 0.0) for answer in answers) for name in names}
 
 
-def _session(peer: Peer, question: tuple[int, ...], work: Work, way: str) -> dict[str, Any]:
+def _session(
+    peer: Peer, question: tuple[int, ...], work: Work, way: str, adapted: bool = False
+) -> dict[str, Any]:
     """Plan, derivations of one prompt, a yes-or-no check of each, a vote, an answer."""
     plan_tokens, step_tokens, answer_tokens = work.session_tokens
     plan, derive, check, vote, conclude = (_instruction(number) for number in range(5))
@@ -161,7 +169,7 @@ def _session(peer: Peer, question: tuple[int, ...], work: Work, way: str) -> dic
     step = Ask(base, step_tokens, seed=1)
     steps = note([step] * work.branches, peer.branch(step, work.branches, way))
     checks = [
-        Ask(base + one.tokens + check, options=(100, 200), slot=one.slot, seed=None)
+        Ask(base + one.tokens + check, options=(100, 200), slot=one.slot, adapted=adapted)
         for one in steps
     ]
     note(checks, peer.ask(checks, way))
@@ -181,3 +189,7 @@ def _session(peer: Peer, question: tuple[int, ...], work: Work, way: str) -> dic
 def _instruction(number: int) -> tuple[int, ...]:
     """Eight tokens that ask for one kind of thought."""
     return tuple(140_000 + 100 * number + at for at in range(8))
+
+
+INVOCATION = _instruction(2)[-3:]
+"""What the adapter sets in at: the end of a check's prompt."""
