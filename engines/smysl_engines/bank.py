@@ -5,6 +5,9 @@ What the arrays and gates mean to the graph is described in docs/engines.md.
 """
 
 import math
+import os
+import threading
+import weakref
 import zipfile
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -28,7 +31,7 @@ ADAPTED_GRAPH_FILE = "adapted.onnx"
 ROLES = ("qkv", "o", "gate_up", "down")
 """Products of a layer, in the order the graph computes them."""
 KEPT_SETS = 4
-"""Sets of adapters whose arrays stay put together."""
+"""Sets of several adapters whose arrays stay put together: these are copies."""
 
 
 class Described(Protocol):
@@ -42,9 +45,11 @@ class Described(Protocol):
 
 
 class Bank:
-    """The adapters that an engine directory holds. `select` belongs to one thread; the rest to any.
+    """The adapters that an engine directory holds. `covering` and `select` belong to one thread; the
+    rest to any.
 
-    An adapter's arrays are read when it is first selected, and stay.
+    An adapter's arrays are read when it is first used, and stay. Its file is opened at once: a rebuilt
+    engine replaces the folder under a running one.
     """
 
     def __init__(self, directory: Path, manifest: Described) -> None:
@@ -54,6 +59,8 @@ class Bank:
         self._entries = dict(sorted(manifest.adapters.items()))
         self.widths = self._common_widths()
         """Of every product that some adapter changes, by role."""
+        self._files = {name: self._open(entry) for name, entry in self._entries.items()}
+        self._reading = threading.Lock()
         self._arrays: dict[str, Inputs] = {}
         self._sets: OrderedDict[tuple[str, ...], Selected] = OrderedDict()
 
@@ -132,19 +139,38 @@ class Bank:
             )
         return next(iter(places.values()), 0)
 
+    def read(self, state: State) -> None:
+        """Have the arrays of a state's adapters in memory. Raises `CorruptEngine` for a file that is
+        not what the manifest describes."""
+        for name, _ in state:
+            self._read(name)
+
     def names_in(self, states: Sequence[State]) -> tuple[str, ...]:
         """The adapters at work in any of these states, in order: what to `select` for them."""
         return tuple(sorted({name for state in states for name, _ in state}))
 
+    def covering(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """What to `select` for these adapters: of the kept sets that hold them the smallest, for a
+        few columns more take less time than putting arrays side by side anew; else these."""
+        if len(names) < 2 or names in self._sets:
+            return names
+        wanted = set(names)
+        return min((kept for kept in self._sets if wanted.issubset(kept)), key=len, default=names)
+
+    def keeps(self, selected: "Selected") -> bool:
+        """Whether it is still kept."""
+        return self._sets.get(selected.names) is selected
+
     def select(self, names: tuple[str, ...]) -> "Selected":
-        """These adapters side by side, kept for the last `KEPT_SETS` sets.
+        """These adapters side by side, kept for the last `KEPT_SETS` sets of several.
 
         Raises `CorruptEngine` for a file that is not what the manifest describes.
         """
         if (selected := self._sets.get(names)) is None:
             selected = self._sets[names] = self._join(names)
-            if len(self._sets) > KEPT_SETS:
-                self._sets.popitem(last=False)
+            joined = [kept for kept in self._sets if len(kept) > 1]
+            if len(joined) > KEPT_SETS:
+                del self._sets[joined[0]]
         self._sets.move_to_end(names)
         return selected
 
@@ -168,12 +194,21 @@ class Bank:
         return Selected(names, inputs, ranks)
 
     def _read(self, name: str) -> Inputs:
-        if name not in self._arrays:
-            self._arrays[name] = self._load(self._entries[name])
-        return self._arrays[name]
+        with self._reading:
+            if name not in self._arrays:
+                self._arrays[name] = self._load(name)
+            return self._arrays[name]
 
-    def _load(self, entry: AdapterEntry) -> Inputs:
-        path = self._directory / entry.file
+    def _open(self, entry: AdapterEntry) -> int | None:
+        try:
+            file = os.open(self._directory / entry.file, os.O_RDONLY)
+        except OSError:
+            return None
+        weakref.finalize(self, os.close, file)
+        return file
+
+    def _load(self, name: str) -> Inputs:
+        entry = self._entries[name]
         wanted: dict[str, tuple[int, int]] = {}
         for role, rank in entry.ranks.items():
             width = entry.widths[role]
@@ -181,8 +216,11 @@ class Bank:
                 wanted[f"layers.{layer}.{role}.a"] = width.inputs, rank
                 wanted[f"layers.{layer}.{role}.b"] = rank, width.outputs
         try:
+            if (opened := self._files[name]) is None:
+                raise self._corrupt(f"{entry.file} cannot be read (it is missing)")
             # numpy leaves a file of its own open if it is damaged
-            with path.open("rb") as file:
+            with os.fdopen(os.dup(opened), "rb") as file:
+                file.seek(0)
                 stored = np.load(file, allow_pickle=False)
                 if not isinstance(stored, NpzFile) or set(stored.files) != set(wanted):
                     raise self._corrupt(f"{entry.file} holds other arrays than it should")

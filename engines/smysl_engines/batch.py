@@ -6,6 +6,7 @@ One owner calls it.
 
 import heapq
 import logging
+import math
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -28,7 +29,7 @@ from smysl_engines.waiting import Waiting
 
 _log = logging.getLogger(__name__)
 
-PREFILL_TOKENS = 512
+PREFILL_TOKENS = 256
 """Prompt tokens computed between two decoding steps at most."""
 STALL_S = 0.1
 """How long a prompt may keep running calls from their next token: its pieces are cut to that."""
@@ -38,6 +39,8 @@ ECHO_LOGITS = 16_000_000
 """Numbers of logits computed at once for prompts whose log-probabilities are asked."""
 SNAPSHOT_S = 0.005
 """A block that is computed faster than that is not worth a file."""
+FEW_DEADLINES = 64
+"""So many are not worth looking through for those that no longer matter."""
 DELIVERY_S = 0.004
 """Tokens are handed over at most this often per call: waking a
 consumer costs as much as a small step.
@@ -151,13 +154,17 @@ class Batch:
         return len(self._waiting)
 
     def add(self, job: Job) -> None:
+        """The job's symbols must tell single steps apart if, and only if, the batch does."""
+        assert (job.pieces is not None) == self._deterministic
         self._added += 1
         job.number = self._added
         if job.call.timeout_s is not None:
-            late = self._clock() + job.call.timeout_s
-            heapq.heappush(self._deadlines, (late, job.number, job.channel))
+            self._note_deadline(self._clock() + job.call.timeout_s, job)
         self._jobs[job.channel] = job
         self._waiting.begin(job)
+        if job.channel.cancelled:
+            # its note may have been read before the call was here
+            self.cancellations.append(job.channel)
 
     def step(self) -> None:
         """Drop what was cancelled or is late, admit and prefill,
@@ -166,8 +173,8 @@ class Batch:
         Never raises for a call's sake: a failure of the model
         ends all running calls with `EngineError`.
         """
-        self._drop()
         try:
+            self._drop()
             self._prefill()
             self._speculate()
             self._decode()
@@ -177,8 +184,6 @@ class Batch:
 
     def fail(self, error: EngineError) -> None:
         """End all running calls with the error. What the memory holds is no longer trusted."""
-        for row in reversed(range(self.kv.running)):
-            self.kv.release(row, keep=False)
         self.kv.forget()
         self._running.clear()
         waiting = set(self._waiting.jobs())
@@ -205,17 +210,23 @@ class Batch:
         self.check()
         return self.save()
 
-    def save(self) -> bool:
-        """Have snapshots written of what is cached; False if some have to wait."""
-        if self._snapshots is None or BLOCK < self.prefill_rate * SNAPSHOT_S:
+    def save(self, *, wait: bool = False) -> bool:
+        """Have snapshots written of what is cached, beginnings last: of a folder's oldest files, which
+        are removed first, none then is of use without those before. False if some have to wait, and
+        may not."""
+        snapshots = self._snapshots
+        if snapshots is None or not snapshots.usable or BLOCK < self.prefill_rate * SNAPSHOT_S:
             return True
-        for node in self.kv.unsaved():
+        digests = []
+        for node in self.kv.kept():
             assert node.page is not None
             digest = self._digest(node)
-            if digest not in self._snapshots:
-                if not self._snapshots.save(digest, self._model.read_page(node.page)):
+            if not node.saved and digest not in snapshots:
+                if not snapshots.save(digest, self._model.read_page(node.page), wait=wait):
                     return False
             node.saved = True
+            digests.append(digest)
+        snapshots.used(digests)
         return True
 
     def check(self) -> None:
@@ -243,6 +254,13 @@ class Batch:
             if job is not None:
                 self._take_out(job, "deadline")
 
+    def _note_deadline(self, late: float, job: Job) -> None:
+        if len(self._deadlines) > FEW_DEADLINES + 2 * len(self._jobs):
+            # most are of calls that have ended in time
+            self._deadlines = [known for known in self._deadlines if known[2] in self._jobs]
+            heapq.heapify(self._deadlines)
+        heapq.heappush(self._deadlines, (late, job.number, job.channel))
+
     def _take_out(self, job: Job, reason: str) -> None:
         if job in self._running:
             self._leave(self._running.index(job), job.finish(reason, self._clock()))
@@ -251,19 +269,31 @@ class Batch:
             self._end(job, job.finish(reason, self._clock()))
 
     def _prefill(self) -> None:
-        budget = self._piece()
-        for job in list(self._running):
+        end = self.counts["computed_tokens"] + self._piece()
+        for job in sorted(self._running, key=lambda job: job.rank):
             # one that gave way to another is no longer there
-            if budget > 0 and job in self._running and self._worth_a_pass(job):
-                budget -= self._compute_ahead(job, budget)
+            if job in self._running and self._worth_a_pass(job):
+                self._admit_waiting(end, job.call.priority)
+                if job in self._running:
+                    self._compute_ahead(job, end)
+        self._admit_waiting(end)
+
+    def _admit_waiting(self, end: int, priority: float = math.inf) -> None:
+        """Admit calls that are more urgent than `priority`, and compute their prompts, until `end`
+        tokens have been computed in all."""
         preempted = self.counts["preempted"]
-        while len(self._waiting) and budget > 0 and self._make_place(self._waiting.peek()):
+        # those that need nothing computed must not keep the others from their next token for ever
+        for _ in range(self.kv.rows):
+            if not len(self._waiting) or self.counts["computed_tokens"] >= end:
+                return
             job = self._waiting.peek()
+            if job.call.priority >= priority or not self._make_place(job):
+                return
             self._waiting.remove(job)
             if self._admit(job):
-                budget -= self._compute_ahead(job, budget)
-                if self.counts["preempted"] > preempted:
-                    return  # there is not even room for what runs
+                self._compute_ahead(job, end)
+            if self.counts["preempted"] > preempted:
+                return  # there is not even room for what runs
 
     def _piece(self) -> int:
         """Prompt tokens to compute before the next decoding step."""
@@ -273,14 +303,14 @@ class Batch:
         return min(PREFILL_TOKENS, max(SMALLEST_PIECE, wanted)) if wanted else PREFILL_TOKENS
 
     def _worth_a_pass(self, job: Job) -> bool:
-        """A prompt is. Tokens that a grammar forces are if the batch saves more steps than
-        the pass, which computes nothing for the others, costs.
+        """A prompt is. Tokens that a grammar forces, and output that is computed again, are if the
+        batch saves more steps than the pass, which computes nothing for the others, costs.
         """
-        return job.ahead > (len(self._running) if job.generated else 1)
+        return job.prefilling or job.ahead > len(self._running)
 
     def _make_place(self, job: Job) -> bool:
         """Whether there is a row, and blocks, for a call; one that is less urgent gives way."""
-        needed = blocks_of(len(job.tokens) + 1)
+        needed = blocks_of(len(job.tokens) + max(1, job.at_once))
         while (
             len(self._running) == self.kv.rows or needed > self.kv.blocks - self.kv.held
         ) and self._running:
@@ -356,33 +386,34 @@ class Batch:
             digest = after.digest = digest_of(digest, self._symbols.content(after.symbols))
         return digest
 
-    def _compute_ahead(self, job: Job, budget: int) -> int:
-        """Compute up to `budget` tokens of a running call with more than one to feed; returns how
-        many."""
-        if job.ahead <= 1:
-            return 0
-        count = min(job.ahead, budget)
+    def _compute_ahead(self, job: Job, end: int) -> None:
+        """Compute tokens of a running call with more than one to feed, until `end` have been computed
+        in all."""
+        count = min(job.ahead, end - self.counts["computed_tokens"])
+        if job.ahead <= 1 or count < 1:
+            return
         if job.call.echo:
             count = min(count, max(1, ECHO_LOGITS // self._model.vocabulary))
         if self._deterministic:
             count = max(2, count // 2 * 2)
         if not self._make_room(job, count):
-            return count
-        row, start, end = self._running.index(job), job.computed, job.computed + count
+            return
+        row, start = self._running.index(job), job.computed
         asked = range(count) if job.call.echo else (count - 1,)
         state, since = job.states()
         began = self._clock()
-        logits = self._model.extend(row, job.tokens[start:end], start, asked, state, since)
+        logits = self._model.extend(
+            row, job.tokens[start : start + count], start, asked, state, since
+        )
         self._note_rate(count, self._clock() - began)
         self._computed(row, job, count)
         if job.call.echo and not self._echoed(row, job, start, logits):
-            return count
+            return
         if not job.left:
             logits = logits[-1:]
             if not job.generated:
                 self._last_prompt, self._last_logits = list(job.symbols), logits.copy()
             self._advance([row], logits)
-        return count
 
     def _note_rate(self, tokens: int, seconds: float) -> None:
         if tokens >= SMALLEST_PIECE and seconds > 0:
@@ -431,7 +462,7 @@ class Batch:
 
     def _speculate(self) -> None:
         """Where a text repeats itself, compute what it may go on with along with its next token."""
-        if self._deterministic:
+        if self._deterministic or self._plain() * self._costs.best() <= 1:
             return
         for job in list(self._running):
             # one that gave way to another is no longer there
@@ -461,9 +492,9 @@ class Batch:
         call would have chosen anyway: each is chosen from its own logits, with its own random number.
         """
         plain, count = self._plain(), 1 + len(draft)
-        if not self._make_room(job, count):
-            return
         row, start = self._running.index(job), job.computed
+        if not self.kv.make_room(self.kv.lacking(row, count)):
+            return  # a guess is not worth another call's row
         fed = [job.tokens[start], *draft]
         state, since = job.states()
         began = self._clock()
@@ -494,7 +525,7 @@ class Batch:
             self._leave(row, end)
 
     def _decode(self) -> None:
-        if not any(job.generated or job.ahead <= 1 for job in self._running):
+        if all(job.prefilling for job in self._running):
             return  # prompts go on in larger pieces
         while not self.kv.make_room(self._lacking()):
             self._send_back(self._last())
@@ -506,9 +537,8 @@ class Batch:
         logits = self._model.decode(tokens, lengths, states)
         self._note_step(len(jobs), self._clock() - began)
         for row, job in enumerate(jobs):
-            midway = job.ahead > 0 if self._deterministic else job.call.echo and job.ahead > 1
-            if midway:
-                continue  # it has only kept a row company: its prompt goes on in pieces
+            if job.in_pieces:
+                continue  # it has only kept a row company
             self._computed(row, job, 1)
             if job.pace is not None:
                 job.pace.note(0, 0, plain)
@@ -535,17 +565,23 @@ class Batch:
         now = self._clock()
         likeliest = logits.argmax(axis=1).tolist()
         ended: list[tuple[int, Finish | EngineError]] = []
+        choosing: list[tuple[Job, Choice, Logits]] = []
         for line, row in enumerate(rows):
             job = self._running[row]
             try:
                 if isinstance(job.call.constraint, Choice):
-                    ended.append((row, self._choose(row, job, job.call.constraint, logits[line])))
+                    # passes for its options may move rows and overwrite logits
+                    choosing.append((job, job.call.constraint, logits[line].copy()))
                 elif reason := self._take_token(job, logits[line], likeliest[line], now):
                     ended.append((row, job.finish(reason, now)))
             except EngineError as error:
                 ended.append((row, error))
         for row, end in reversed(ended):
             self._leave(row, end)
+        for job, constraint, after in choosing:
+            # one that gave way to another is no longer there
+            if job in self._running:
+                self._choose(job, constraint, after)
 
     def _take_token(self, job: Job, logits: Logits, likeliest: int, now: float) -> str | None:
         """Choose one token, and take those that must follow; returns why the call is over, or None."""
@@ -553,7 +589,7 @@ class Batch:
             return "length"  # only the prompt's log-probabilities were asked
         position = job.call.position + job.generated
         allowed, matcher = None, job.matcher
-        greedy = job.sampler.plain_greedy and bool(logits[likeliest] - logits[likeliest] == 0)
+        greedy = job.sampler.plain_greedy and math.isfinite(logits[likeliest])
         if matcher is not None:
             mask = matcher.mask()
             if matcher.ended:
@@ -584,35 +620,44 @@ class Batch:
             return "stop"
         return "length" if job.generated == job.call.sampling.max_tokens else None
 
-    def _choose(self, row: int, job: Job, constraint: Choice, logits: Logits) -> Finish:
-        """Score all options on the call's row, one after the other."""
+    def _choose(self, job: Job, constraint: Choice, logits: Logits) -> None:
+        """Score all options on the call's row, one after the other, and end the call; where others
+        need the memory more, it waits again."""
         scorer, start = ChoiceScorer(constraint), len(job.call.prompt)
-        scorer.note((), logits)
-        for feed, path in scorer.feeds():
-            length = start + feed.kept
-            self.kv.truncate(row, length)
-            if not self.kv.make_room(self.kv.lacking(row, len(feed.ids))):
-                raise EngineError(
-                    f"no KV memory is left to score the options; {self.kv.blocks} blocks are in use. "
-                    "Run fewer calls at once, or give the engine more KV memory."
+        if not self._make_room(job, job.at_once):
+            return
+        row = self._running.index(job)
+        end: Finish | EngineError
+        try:
+            scorer.note((), logits)
+            for feed, path in scorer.feeds():
+                length = start + feed.kept
+                self.kv.truncate(row, length)
+                found = self._model.extend(
+                    row, feed.ids, length, range(len(feed.ids)), job.state, 0
                 )
-            found = self._model.extend(row, feed.ids, length, range(len(feed.ids)), job.state, 0)
-            self.kv.append(row, job.symbols_of(feed.ids))
-            for line, after in enumerate(found):
-                scorer.note(path[: feed.kept + line + 1], after)
+                self.kv.append(row, job.symbols_of(feed.ids))
+                self._waiting.serve(job, len(feed.ids), 0)
+                self.counts["computed_tokens"] += len(feed.ids)
+                for line, after in enumerate(found):
+                    scorer.note(path[: feed.kept + line + 1], after)
+            probabilities = scorer.probabilities()
+            option = choose(probabilities, job.call.sampling)
+            job.undelivered += constraint.options[option]
+            job.generated = len(job.undelivered)
+            if job.call.logprobs:
+                job.undelivered_logprobs += scorer.logprobs(option)
+            end = job.finish("stop", self._clock(), option, probabilities)
+        except EngineError as error:
+            end = error
         self.kv.truncate(row, start)
-        probabilities = scorer.probabilities()
-        option = choose(probabilities, job.call.sampling)
-        job.undelivered += constraint.options[option]
-        job.generated = len(job.undelivered)
-        if job.call.logprobs:
-            job.undelivered_logprobs += scorer.logprobs(option)
-        return job.finish("stop", self._clock(), option, probabilities)
+        self._leave(row, end)
 
     def _leave(self, row: int, end: Finish | EngineError) -> None:
         """End a running call and free its row."""
         job = self._release(row)
-        job.deliver(self._clock())
+        if job.undelivered:
+            job.deliver(self._clock())
         self._end(job, end)
 
     def _release(self, row: int) -> Job:

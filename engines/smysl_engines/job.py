@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from smysl_engines.base import (
     AllowedTokens,
     Call,
+    Choice,
     Finish,
     Grammar,
     JsonSchema,
@@ -70,6 +71,10 @@ class Job:
                 for at, token in enumerate(self.tokens)
             ]
         constraint = call.constraint
+        self.at_once = 0
+        """Tokens after the prompt that its row must have room for together: of the longest option."""
+        if isinstance(constraint, Choice):
+            self.at_once = max(map(len, constraint.options)) - 1
         allowed = constraint.ids if isinstance(constraint, AllowedTokens) else None
         self.sampler = Sampler(call.sampling, allowed, call.prompt)
         assert (matcher is not None) == isinstance(constraint, Regex | JsonSchema | Grammar)
@@ -97,6 +102,19 @@ class Job:
     def ahead(self) -> int:
         """Tokens to feed that may be computed in one pass."""
         return self.left if self.pieces is None else max(0, self.pieces - self.computed)
+
+    @property
+    def prefilling(self) -> bool:
+        """Several tokens of the prompt are still to be computed, the last one apart."""
+        return self.ahead > 1 and self.computed < len(self.call.prompt)
+
+    @property
+    def in_pieces(self) -> bool:
+        """The next token must be computed with others: a step would lose the prompt's
+        log-probabilities, or bits."""
+        if self.pieces is None:
+            return self.call.echo and self.computed < len(self.call.prompt) - 1
+        return self.computed < self.pieces
 
     @property
     def rank(self) -> tuple[int, int]:

@@ -163,8 +163,8 @@ class Kv:
             self._let_go(node, this)
         self._extend(this, kept)
 
-    def release(self, row: int, *, keep: bool = True) -> Release:
-        """End a running row's call; with `keep`, its blocks are stored where they are not yet."""
+    def release(self, row: int) -> Release:
+        """End a running row's call; its blocks are stored where they are not yet."""
         this = self._running[row]
         moves: list[Move] = []
         self._held -= len(this.path)
@@ -173,7 +173,7 @@ class Kv:
         for at, node in enumerate(this.path):
             if node.rows or node.page is not None:
                 continue
-            if not keep or (not node.full and self._tree.longer(node) is not None):
+            if not node.full and self._tree.longer(node) is not None:
                 self._drop(node)
                 break
             self._supersede(node)
@@ -205,22 +205,17 @@ class Kv:
         self._touch(node)
         return node
 
-    def unsaved(self) -> list[Node]:
-        """Full cached blocks of which there is no snapshot, parents before children."""
-        return [
-            n
-            for n in self._tree.root.descendants()
-            if n.full and n.page is not None and not n.saved
-        ]
+    def kept(self) -> list[Node]:
+        """Full cached blocks, least recently used first, so those before a block come after it."""
+        return [node for node in self._cached if node.full]
 
     def forget(self) -> None:
-        """Nothing in the memory can be trusted any more; running rows stay, with no symbols."""
+        """Nothing in the memory can be trusted any more: no call runs, and nothing is known."""
         self._tree = PrefixTree()
         self._cached.clear()
         self._free_pages = list(range(self.blocks - 1, -1, -1))
         self._held = 0
-        for row in self._running:
-            row.path, row.length = [], 0
+        self._running.clear()
 
     def check(self) -> None:
         """Every block is held, cached or free; every page is in use once or free; what is known has

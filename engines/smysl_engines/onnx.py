@@ -6,12 +6,15 @@ Knows how requests reach that thread; the forward pass is `onnx_model`'s, who is
 
 import logging
 import threading
+import time
 import weakref
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from smysl_engines.bank import Bank
 from smysl_engines.base import (
@@ -22,7 +25,7 @@ from smysl_engines.base import (
     EngineStats,
     PromptTooLong,
 )
-from smysl_engines.batch import Batch
+from smysl_engines.batch import PREFILL_TOKENS, Batch
 from smysl_engines.checks import check_call, check_tokens
 from smysl_engines.grammar import Grammars
 from smysl_engines.job import Job
@@ -111,7 +114,9 @@ class OnnxEngine:
         kept = None
         if snapshots is not None:
             cap = DEFAULT_CAP_BYTES if snapshot_bytes is None else snapshot_bytes
-            kept = Snapshots(snapshots, manifest.fingerprint, self._block_bytes, cap)
+            # bits of another mode must not decide what a deterministic engine says
+            name = manifest.fingerprint + ("-deterministic" if deterministic else "")
+            kept = Snapshots(snapshots, name, self._block_bytes, cap)
         self._owner = _Owner(model, self._symbols, kept, deterministic)
         # the thread must not keep the engine alive, and must have ended before the interpreter does
         self._stop = weakref.finalize(self, self._owner.close)
@@ -123,6 +128,7 @@ class OnnxEngine:
     def submit(self, call: Call) -> CallStream:
         check_call(call, self._info)
         state = self._bank.state(call.adapter)
+        self._bank.read(state)
         channel = Channel(self._owner.batch.cancellations)
         job = Job(
             call,
@@ -138,8 +144,8 @@ class OnnxEngine:
         return CallStream(channel)
 
     def embed(self, prompts: Sequence[Sequence[int]]) -> list[list[float]]:
-        """Blocks until the engine's thread has computed them,
-        between two steps of the running calls.
+        """Blocks until the engine's thread has computed them, a piece at a time between two steps of
+        the running calls.
         """
         for prompt in prompts:
             check_tokens("prompt", prompt, self._info.vocabulary)
@@ -194,6 +200,9 @@ _COUNTED = (
 class _Embedding:
     def __init__(self, tokens: list[int]) -> None:
         self.tokens = tokens
+        self.computed = 0
+        self.total: npt.NDArray[np.float64] | float = 0.0
+        """Of the hidden states computed so far."""
         self.result: Future[list[float]] = Future()
 
 
@@ -212,6 +221,9 @@ class _Owner:
         self.batch = Batch(model, symbols=symbols, snapshots=snapshots, deterministic=deterministic)
         self._changed = threading.Condition()
         self._inbox: list[Job | _Embedding] = []
+        self._embeddings: deque[_Embedding] = deque()
+        """Taken from the inbox and not yet finished; the first may have begun."""
+        self._step_s = 0.0
         self._closed: str | None = None
         self._rested = True
         self._thread = threading.Thread(target=self._run, name="smysl-engine", daemon=True)
@@ -241,12 +253,12 @@ class _Owner:
             death = EngineClosed(f"the engine's thread died ({error!r}); open the engine again")
         with self._changed:
             self._closed = self._closed or "died"
-            left, self._inbox = self._inbox, []
+            left = [*self._embeddings, *self._inbox]
         for request in left:
             self._refuse(request)
         if death is None:
             self.batch.close()
-            self.batch.save()
+            self.batch.save(wait=True)
         else:
             self.batch.abort(death)
         if self.snapshots is not None:
@@ -255,13 +267,17 @@ class _Owner:
     def _fetch(self) -> list[Job | _Embedding] | None:
         """Sleep until there is something to do, or until it is time to rest; None when closed."""
         with self._changed:
-            while self._closed is None and not self._inbox and self.batch.idle:
+            while self._closed is None and not self._inbox and self._idle:
                 if not self._changed.wait(None if self._rested else REST_S):
                     return []
             if self._closed is not None:
                 return None
             requests, self._inbox = self._inbox, []
             return requests
+
+    @property
+    def _idle(self) -> bool:
+        return self.batch.idle and not self._embeddings
 
     def _serve(self, requests: list[Job | _Embedding] | None) -> bool:
         if requests is None:
@@ -270,21 +286,47 @@ class _Owner:
             if isinstance(request, Job):
                 self.batch.add(request)
             else:
-                self._embed(request)
-        if self.batch.idle:
-            self._rested = not requests and self.batch.rest()
-        else:
+                self._embeddings.append(request)
+        if not requests and self._idle:
+            self._rested = self.batch.rest()
+            return True
+        self._rested = False
+        self._embed()
+        if not self.batch.idle:
+            began = time.monotonic()
             self.batch.step()
-            self._rested = False
+            self._step_s = time.monotonic() - began
         return True
 
-    def _embed(self, request: _Embedding) -> None:
-        try:
-            mean = self._model.hidden(request.tokens).mean(axis=0, dtype=np.float64)
-            norm = float(np.sqrt((mean * mean).sum()))
-            request.result.set_result((mean / (norm or 1.0)).tolist())
-        except Exception as error:
-            request.result.set_exception(EngineError(f"the engine failed while embedding: {error}"))
+    def _embed(self) -> None:
+        """Compute pieces of texts for as long as the last step of the running calls took; one at
+        least."""
+        end = time.monotonic() + self._step_s
+        while self._embeddings:
+            request = self._embeddings[0]
+            try:
+                done = self._embed_piece(request)
+            except Exception as error:
+                failure = EngineError(f"the engine failed while embedding: {error}")
+                request.result.set_exception(failure)
+                done = True
+            if done:
+                self._embeddings.popleft()
+            if time.monotonic() >= end:
+                return
+
+    def _embed_piece(self, request: _Embedding) -> bool:
+        """Returns whether it was the last one."""
+        start = request.computed
+        piece = request.tokens[start : start + PREFILL_TOKENS]
+        request.total += self._model.hidden(piece, start).sum(axis=0, dtype=np.float64)
+        request.computed += len(piece)
+        if request.computed < len(request.tokens):
+            return False
+        mean = np.asarray(request.total) / len(request.tokens)
+        norm = float(np.sqrt((mean * mean).sum()))
+        request.result.set_result((mean / (norm or 1.0)).tolist())
+        return True
 
     def _refuse(self, request: Job | _Embedding) -> None:
         if isinstance(request, Job):

@@ -6,9 +6,9 @@ kept, is decided by others.
 
 import mmap
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 Names = tuple[str, ...]
 """Adapters at work in a pass, in order."""
 Float32 = npt.NDArray[np.float32]
+Key = TypeVar("Key", bound=Hashable)
 
 GRAPH_FILE = "model.onnx"
 WEIGHTS_FILE = "weights.bin"
@@ -76,8 +77,9 @@ class OnnxModel:
         even: bool = False,
     ) -> None:
         """`blocks`: of KV memory; None: `blocks_for`. `bank`: of the graph's directory. `wide`: use
-        the graph for many tokens where there is one. `even`: decode an even number of rows always, one of them for nothing: some kernels compute a single row
-        otherwise than two. Raises `EngineError` if ONNX Runtime refuses the graph."""
+        the graph for many tokens where there is one. `even`: decode an even number of rows always, one
+        of them for nothing: some kernels compute a single row otherwise than two. Raises `EngineError`
+        if ONNX Runtime refuses the graph."""
         self.rows = rows
         self._even = even
         self.context = architecture.context
@@ -87,8 +89,14 @@ class OnnxModel:
         self._graph = graph
         self._threads = threads
         self._bank = bank
-        self._session = open_session(graph, threads)
         self._adapted: ort.InferenceSession | None = None
+        if bank is not None:
+            self._adapted = open_session(graph.with_name(ADAPTED_GRAPH_FILE), threads)
+        if self._adapted is not None and _large(graph):
+            # kept once: the base model runs in the graph that takes adapters, with none
+            self._session = self._adapted
+        else:
+            self._session = open_session(graph, threads)
         other = graph.with_name(WIDE_GRAPH_FILE)
         # how many tokens share a pass must not decide the bits of a deterministic engine
         used = wide and not even and other.exists()
@@ -122,12 +130,10 @@ class OnnxModel:
                 self._reached[row] = length + 1
         computed = count + count % 2 if self._even else count
         self._last[count:computed] = 0
-        names = self._bank.names_in(states) if self._bank is not None else ()
-        if (one := self._decoding.get((computed, names))) is None:
-            one = self._decoding[computed, names] = self._decoding_pass(computed, names)
-            if len(self._decoding) > KEPT_BINDINGS:
-                self._decoding.popitem(last=False)
-        self._decoding.move_to_end((computed, names))
+        names = self._names_for(states)
+        one = self._recent(
+            self._decoding, (computed, names), lambda: self._decoding_pass(computed, names)
+        )
         if one.selected is not None and one.states != (padded := [*states, ()][:computed]):
             one.states = padded
             for name, gate in one.selected.gates(padded).items():
@@ -150,10 +156,11 @@ class OnnxModel:
         self._run_row(row, tokens, length, asked, {"logits": logits}, state, since)
         return np.asarray(logits[0])
 
-    def hidden(self, tokens: Sequence[int]) -> Float32:
-        """[len(tokens), hidden size]: the states after the last norm, of tokens on their own."""
+    def hidden(self, tokens: Sequence[int], length: int = 0) -> Float32:
+        """[len(tokens), hidden size]: the states after the last norm, of tokens on their own, or after
+        the `length` ones that were the last given here."""
         hidden = np.empty((1, len(tokens), self._architecture.hidden_size), np.float32)
-        self._run_row(self.rows, tokens, 0, [0], {"hidden": hidden})
+        self._run_row(self.rows, tokens, length, [0], {"hidden": hidden})
         return np.asarray(hidden[0])
 
     def copy(self, source: int, target: int, count: int) -> None:
@@ -199,13 +206,8 @@ class OnnxModel:
     ) -> None:
         total = length + len(tokens)
         self._reached[row] = max(self._reached[row], total)
-        names = tuple(name for name, _ in state)
-        key = row, len(tokens), len(asked), names
-        if (one := self._extending.get(key)) is None:
-            one = self._extending[key] = self._row_pass(row, len(tokens), len(asked), names)
-            if len(self._extending) > KEPT_BINDINGS:
-                self._extending.popitem(last=False)
-        self._extending.move_to_end(key)
+        key = row, len(tokens), len(asked), self._names_for([state])
+        one = self._recent(self._extending, key, lambda: self._row_pass(*key))
         one.arrays["input_ids"][0] = tokens
         one.arrays["positions"][0, :, 0] = asked
         one.arrays["seqlens_k"][0] = total - 1
@@ -216,6 +218,31 @@ class OnnxModel:
         for name, array in outputs.items():
             one.binding.bind_output(*_place(name, array))
         one.session.run_with_iobinding(one.binding)
+
+    def _names_for(self, states: Sequence[State]) -> Names:
+        if self._bank is None:
+            return ()
+        names = self._bank.names_in(states)
+        # how many columns others have beside an adapter's decides the bits of its products
+        return self._bank.names if names and self._even else self._bank.covering(names)
+
+    def _recent(
+        self, passes: OrderedDict[Key, "_Pass"], key: Key, make: Callable[[], "_Pass"]
+    ) -> "_Pass":
+        """A pass, made if it is not known; the last `KEPT_BINDINGS` are kept, and of those with
+        adapters the ones whose set the bank keeps."""
+        if (one := passes.get(key)) is None:
+            one = passes[key] = make()
+            if len(passes) > KEPT_BINDINGS:
+                passes.popitem(last=False)
+            if one.selected is not None:
+                _forget_sets(self._decoding, self._bank)
+                _forget_sets(self._extending, self._bank)
+        elif one.selected is not None:
+            assert self._bank is not None
+            self._bank.select(one.selected.names)  # used lately
+        passes.move_to_end(key)
+        return one
 
     def _decoding_pass(self, count: int, names: Names) -> "_Pass":
         inputs: Arrays = {
@@ -243,8 +270,8 @@ class OnnxModel:
             session = self._wide
         elif names or session is self._adapted:
             assert self._bank is not None
-            session = self._adapted = self._adapted or self._open_adapted()
-            selected = self._bank.select(names)
+            assert self._adapted is not None
+            session, selected = self._adapted, self._bank.select(names)
         binding = session.io_binding()
         one = _Pass(session, binding, inputs, selected)
         if selected is not None:
@@ -261,22 +288,6 @@ class OnnxModel:
                 binding.bind_input(*_place(f"past_{what}_{layer}", memory[first:end]))
                 binding.bind_output(*_place(f"present_{what}_{layer}", memory[first:end]))
         return one
-
-    def _open_adapted(self) -> ort.InferenceSession:
-        """The graph that takes adapters. A large model is kept once: from then on the base model runs
-        in this graph too, with no adapter's arrays."""
-        graph = self._graph.with_name(ADAPTED_GRAPH_FILE)
-        if self._graph.with_name(WEIGHTS_FILE).stat().st_size <= ONE_THREAD_BYTES:
-            return open_session(graph, self._threads)
-        self._decoding.clear()
-        self._extending.clear()
-        del self._session
-        try:
-            self._session = open_session(graph, self._threads)
-        except EngineError:
-            self._session = open_session(self._graph, self._threads)
-            raise
-        return self._session
 
 
 class _Pass:
@@ -296,13 +307,24 @@ class _Pass:
         self.states: list[State] | None = None
 
 
+def _forget_sets(passes: OrderedDict[Key, _Pass], bank: Bank | None) -> None:
+    """Drop the passes whose adapters are no longer kept side by side: they hold the arrays."""
+    assert bank is not None
+    for key in [k for k, one in passes.items() if one.selected and not bank.keeps(one.selected)]:
+        del passes[key]
+
+
+def _large(graph: Path) -> bool:
+    """Whether the weights beside a graph gain by more than one thread."""
+    return graph.with_name(WEIGHTS_FILE).stat().st_size > ONE_THREAD_BYTES
+
+
 def open_session(graph: Path, threads: int | None) -> ort.InferenceSession:
     """Raises `EngineError` if ONNX Runtime refuses the graph."""
-    weights = graph.with_name(WEIGHTS_FILE)
     options = ort.SessionOptions()
     if threads is None:
         # 0 lets ONNX Runtime take one thread a physical core
-        threads = 1 if weights.stat().st_size <= ONE_THREAD_BYTES else 0
+        threads = 0 if _large(graph) else 1
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3

@@ -68,6 +68,10 @@ class Costs:
             self._ratios = [_on_a_line(known, size) for size in range(1, self._sizes + 1)]
         return self._ratios
 
+    def best(self) -> float:
+        """Most tokens that a pass with a draft can give for its cost, if all of it is right."""
+        return max((1 + drafted) / cost for drafted, cost in enumerate(self.ratios()) if drafted)
+
     def _forget(self) -> None:
         for size in [size for size, seen in self._seen.items() if self._passes - seen > OLD]:
             del self._seconds[size], self._seen[size]

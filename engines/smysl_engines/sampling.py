@@ -24,7 +24,7 @@ BLOCK = 64
 """Random numbers made at once: making a generator costs more than using it."""
 GROUPS = 64
 """Values of one group when looking for the largest: see `kth_largest`."""
-LARGE = 8192
+LARGE = 2048
 """Tokens from which on a vocabulary's full distribution costs more than the choice."""
 _SMALLEST = float(np.finfo(np.float32).tiny)
 _LARGEST = float(np.finfo(np.float32).max)

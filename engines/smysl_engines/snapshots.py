@@ -1,7 +1,8 @@
 """Keeps blocks of KV in files, so that a prefix computed once outlives the process.
 
-Knows bytes, digests and a folder; never a model or what the bytes mean. A file that is torn, foreign
-or damaged is removed, never used. One thread writes; reading is the caller's.
+Knows bytes, digests and a folder; never a model or what the bytes mean. A snapshot that is torn,
+foreign or damaged is removed, never used; a file that is none is left alone. One thread writes;
+reading is the caller's.
 """
 
 import contextlib
@@ -9,10 +10,13 @@ import hashlib
 import logging
 import os
 import queue
+import re
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -21,8 +25,12 @@ _log = logging.getLogger(__name__)
 MAGIC = b"smyslkv1"
 SUFFIX = ".kv"
 DEFAULT_CAP_BYTES = 2 << 30
-BACKLOG = 64
-"""Blocks copied and not yet written; more wait for another time."""
+BACKLOG_BYTES = 64 << 20
+"""Of blocks copied and not yet written; more wait for another time."""
+SURVEYED = 0.1
+"""Of the cap: after so much is written the folder is looked at, which others may write to as well."""
+_NAME = re.compile(r"[0-9a-f]{32}\.(kv|[0-9]+)")
+"""Of a snapshot, or of one that the process of a number is writing."""
 _CHECKSUM_BYTES = 16
 
 
@@ -38,9 +46,13 @@ class Snapshots:
         self._own = folder / fingerprint
         self._block_bytes = block_bytes
         self._cap_bytes = cap_bytes
-        self._backlog: queue.Queue[tuple[bytes, bytes] | None] = queue.Queue(BACKLOG)
+        self._backlog: queue.Queue[_Write | list[bytes] | None] = queue.Queue(
+            max(1, BACKLOG_BYTES // block_bytes)
+        )
         self._known: set[str] = set()
-        self._used_bytes = 0
+        self._unseen_bytes = 0
+        """Written since the last survey."""
+        self._stamp_ns = 0
         self._writer: threading.Thread | None = None
         self._usable = True
         try:
@@ -48,6 +60,11 @@ class Snapshots:
             self._survey()
         except OSError as error:
             self._give_up(error)
+
+    @property
+    def usable(self) -> bool:
+        """Snapshots can be written."""
+        return self._usable
 
     def __contains__(self, digest: bytes) -> bool:
         return digest.hex() in self._known
@@ -59,7 +76,6 @@ class Snapshots:
         path = self._path(digest)
         try:
             content = path.read_bytes()
-            os.utime(path)  # used now: the oldest are removed first
         except OSError:
             self._known.discard(digest.hex())
             return None
@@ -74,17 +90,26 @@ class Snapshots:
             return None
         return np.frombuffer(content, np.float32, offset=head)
 
-    def save(self, digest: bytes, block: npt.NDArray[Any]) -> bool:
-        """Have a copy of the block written; False if that must wait."""
-        if not self._usable or self._backlog.full():
+    def save(self, digest: bytes, block: npt.NDArray[Any], *, wait: bool = False) -> bool:
+        """Have a copy of the block written; False if that must wait, or `wait` until it need not."""
+        if not self._usable or (self._backlog.full() and not wait):
             return False
+        self._send(_Write(digest, block.tobytes()))
+        return True
+
+    def used(self, digests: list[bytes]) -> None:
+        """Have the snapshots of these, as far as there are any, kept longer than all others: the last
+        one longest."""
+        if self._usable and digests and not self._backlog.full():
+            self._send(digests)
+
+    def _send(self, item: "_Write | list[bytes]") -> None:
         if self._writer is None:
             self._writer = threading.Thread(
                 target=self._write_all, name="smysl-snapshots", daemon=True
             )
             self._writer.start()
-        self._backlog.put((digest, block.tobytes()))
-        return True
+        self._backlog.put(item)
 
     def close(self) -> None:
         """Write what is left. Idempotent."""
@@ -97,13 +122,17 @@ class Snapshots:
         while (item := self._backlog.get()) is not None:
             if self._usable:
                 try:
-                    self._write(*item)
+                    if isinstance(item, _Write):
+                        self._write(item.digest, item.content)
+                    else:
+                        self._mark(item)
                 except OSError as error:
                     self._give_up(error)
 
     def _write(self, digest: bytes, content: bytes) -> None:
         path = self._path(digest)
-        unfinished = path.with_suffix(f".{os.getpid()}")
+        # a thread's number tells engines of one process apart
+        unfinished = path.with_suffix(f".{threading.get_native_id()}")
         try:
             with unfinished.open("wb") as file:
                 file.writelines((MAGIC, _checksum(digest, content), content))
@@ -112,30 +141,44 @@ class Snapshots:
             with contextlib.suppress(OSError):
                 unfinished.unlink()
             raise
+        self._stamp(path)
         self._known.add(digest.hex())
         self.saved += 1
-        self._used_bytes += path.stat().st_size
-        if self._used_bytes > self._cap_bytes:
+        self._unseen_bytes += self._block_bytes
+        if self._unseen_bytes > self._cap_bytes * SURVEYED:
             self._survey()
 
+    def _mark(self, digests: list[bytes]) -> None:
+        for digest in digests:
+            if digest in self:
+                with contextlib.suppress(FileNotFoundError):
+                    self._stamp(self._path(digest))
+
+    def _stamp(self, path: Path) -> None:
+        """Used now, and later than all stamped before: clocks of file systems are coarse."""
+        self._stamp_ns = max(time.time_ns(), self._stamp_ns + 1000)
+        os.utime(path, ns=(self._stamp_ns, self._stamp_ns))
+
     def _survey(self) -> None:
-        """Look at what is there; remove what is no snapshot, and the oldest beyond the cap."""
-        found: list[tuple[float, int, Path]] = []
+        """Look at what is there; remove what was left unfinished, and the oldest beyond the cap."""
+        found: list[tuple[int, int, Path]] = []
         for path in self._folder.glob("*/*"):
+            if not _NAME.fullmatch(path.name):
+                continue
             with contextlib.suppress(FileNotFoundError, IsADirectoryError, PermissionError):
-                facts = path.stat()
                 if path.suffix == SUFFIX:
-                    found.append((facts.st_mtime, facts.st_size, path))
+                    facts = path.stat()
+                    found.append((facts.st_mtime_ns, facts.st_size, path))
                 elif not _alive(path.suffix[1:]):
                     path.unlink()
         found.sort(reverse=True)
-        # some room, so that not every block surveys again
-        self._used_bytes = 0
+        kept_bytes = self._unseen_bytes = 0
         for _, size, path in found:
-            if self._used_bytes + size > self._cap_bytes * 0.9:
+            # some room, for what is written until the next survey
+            if kept_bytes + size > self._cap_bytes * (1 - SURVEYED):
                 self._remove(path)
             else:
-                self._used_bytes += size
+                kept_bytes += size
                 if path.parent == self._own:
                     self._known.add(path.stem)
 
@@ -153,6 +196,11 @@ class Snapshots:
         _log.warning("no snapshots are written to %s: %s", self._own, error.strerror)
 
 
+class _Write(msgspec.Struct, frozen=True):
+    digest: bytes
+    content: bytes
+
+
 def digest_of(parent: bytes, block: bytes) -> bytes:
     """Names a block by its content and the digest of the one before it (b"" for the first)."""
     return hashlib.blake2b(parent + block, digest_size=16).digest()
@@ -162,6 +210,6 @@ def _checksum(digest: bytes, content: bytes | memoryview) -> bytes:
     return hashlib.blake2b(content, digest_size=_CHECKSUM_BYTES, key=digest).digest()
 
 
-def _alive(pid: str) -> bool:
-    """Whether a process of that number may still be writing."""
-    return pid.isdigit() and Path("/proc", pid).exists()
+def _alive(number: str) -> bool:
+    """Whether a thread of that number may still be writing."""
+    return Path("/proc", number).exists()

@@ -3,6 +3,7 @@
 Knows integers and states; never a call or the memory.
 """
 
+import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,17 +12,22 @@ from smysl_engines.base import State
 
 
 class Symbols:
-    """Numbers the states of one engine as they come; the base model's symbols are its tokens."""
+    """Numbers the states of one engine as they come; the base model's symbols are its tokens. Any
+    thread may call."""
 
     def __init__(self, vocabulary: int) -> None:
         self._vocabulary = vocabulary
         self._states: list[State] = [()]
+        self._offsets: dict[State, int] = {(): 0}
+        self._lock = threading.Lock()
 
     def offset(self, state: State) -> int:
         """What a token's symbol under the state is above the token."""
-        if state not in self._states:
-            self._states.append(state)
-        return self._states.index(state) * self._vocabulary
+        with self._lock:
+            if (offset := self._offsets.get(state)) is None:
+                offset = self._offsets[state] = len(self._states) * self._vocabulary
+                self._states.append(state)
+            return offset
 
     def content(self, symbols: Sequence[int]) -> bytes:
         """The same for the same tokens under the same states, in any process."""

@@ -184,7 +184,7 @@ def test_a_loaded_engine_says_what_it_holds(daemon: Daemon) -> None:
 def test_prefixes_outlive_a_kill_and_change_nothing(daemon: Daemon) -> None:
     daemon.start()
     texts, first = daemon.ask()
-    # written once the engine rests, parents before children
+    # written once the engine rests
     daemon.wait(lambda found: found.saved_blocks == len(daemon.snapshots()) > 0)
     assert daemon.engine().restored_tokens == 0
     daemon.end()
@@ -210,7 +210,8 @@ def test_snapshots_that_a_kill_tore_are_removed_and_change_nothing(daemon: Daemo
         content[-1] ^= 0xFF
         path.write_bytes((b"", content[:100], content, content + b"\0")[number % 4])
     (daemon.dirs.snapshots / "stray").write_bytes(b"not ours")
-    (whole[0].parent / "00.4194305").write_bytes(b"half of one")  # above any process number
+    half = whole[0].parent / f"{'00' * 16}.4194305"  # above any process number
+    half.write_bytes(b"half of one")
     (whole[0].parent / f"{'ab' * 16}.kv").mkdir()
 
     daemon.start()
@@ -218,7 +219,7 @@ def test_snapshots_that_a_kill_tore_are_removed_and_change_nothing(daemon: Daemo
     assert again == texts
     assert daemon.engine().restored_tokens == 0
     assert "is damaged; it is removed" in daemon.dirs.log.read_text()
-    assert not (whole[0].parent / "00.4194305").exists()
+    assert not half.exists()
     daemon.end(signal.SIGTERM)
 
     # what was torn has been written anew

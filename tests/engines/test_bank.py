@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smysl_engines.bank import KEPT_SETS, Bank, Float32
+from smysl_engines import bank as bank_module
+from smysl_engines.bank import Bank, Float32
 from smysl_engines.base import BadCall, Mix, State
 from smysl_engines.manifest import AdapterEntry, Architecture, CorruptEngine, Width
 
@@ -139,17 +140,33 @@ def test_what_the_graph_is_given_has_its_names_shapes_and_layout(bank: Bank) -> 
             assert array.dtype == np.float32 and array.flags.c_contiguous
 
 
-def test_a_set_of_adapters_stays_put_together_until_others_come(bank: Bank) -> None:
-    sets = [("ask",), ("plan",), ("verify",), ("ask", "plan"), ("plan", "verify")]
-    assert len(sets) > KEPT_SETS
-    first = bank.select(sets[0])
+def test_a_set_of_adapters_stays_put_together_until_others_come(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank = Bank(folder, Described({name: entry(name) for name in RANKS}))
+    sets = [("ask", "plan"), ("ask", "verify"), ("plan", "verify")]
+    monkeypatch.setattr(bank_module, "KEPT_SETS", 2)
+    single, first = bank.select(("ask",)), bank.select(sets[0])
     assert bank.select(sets[0]) is first
-    for names in sets[1:KEPT_SETS]:
-        bank.select(names)
+    bank.select(sets[1])
     assert bank.select(sets[0]) is first
     for names in sets[1:]:
         bank.select(names)
+    assert not bank.keeps(first)
     assert bank.select(sets[0]) is not first
+    assert bank.select(("ask",)) is single
+
+
+def test_adapters_that_are_side_by_side_with_others_are_not_put_together_again(
+    folder: Path,
+) -> None:
+    bank = Bank(folder, Described({name: entry(name) for name in RANKS}))
+    assert bank.covering(("ask", "plan")) == ("ask", "plan")
+    bank.select(("ask", "plan", "verify"))
+    assert bank.covering(("ask", "plan")) == ("ask", "plan", "verify")
+    assert bank.covering(("ask",)) == ("ask",)
+    bank.select(("ask", "plan"))
+    assert bank.covering(("ask", "plan")) == ("ask", "plan")
 
 
 @given(

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from fake_model import FakeModel
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from smysl_engines.base import (
     Delta,
     EngineError,
     Finish,
+    Regex,
     Sampling,
     State,
 )
@@ -557,3 +559,168 @@ def test_a_deterministic_batch_computes_pairs_of_a_prompt_and_single_steps_of_an
     again = ask((*(1,) * 41, *first.ids), 3)
     assert again.finish.cached_tokens == 40
     assert [size for size in sizes if size > 1] == [40, 6]
+
+
+def test_a_call_that_is_cancelled_before_it_arrives_is_cancelled() -> None:
+    batch = Batch(FakeModel())
+    channel = Channel(batch.cancellations)
+    channel.cancel()
+    batch.step()  # others were running
+    batch.add(Job(Call(prompt=(1,), sampling=Sampling(max_tokens=30)), channel))
+    batch.step()
+    end = channel.take()
+    assert isinstance(end, Finish)
+    assert (end.reason, end.generated_tokens) == ("cancelled", 0)
+    assert batch.idle
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_a_call_that_lost_its_row_with_a_little_left_to_compute_goes_on_beside_others(
+    monkeypatch: pytest.MonkeyPatch, deterministic: bool
+) -> None:
+    batch = Batch(FakeModel(rows=2), deterministic=deterministic)
+    stepwise = VOCABULARY if deterministic else None
+    long = Caller(batch, Call(prompt=(0,), sampling=Sampling(max_tokens=150)), stepwise=stepwise)
+    sampling = Sampling(max_tokens=20)
+    call = Call(prompt=(1,) * 40, sampling=sampling, echo=True, priority=1)
+    patient = Caller(batch, call, stepwise=stepwise)
+    for _ in range(5):
+        batch.step()
+    assert patient.job.generated > 0
+    Caller(batch, Call(prompt=(2,), sampling=Sampling(max_tokens=1)), stepwise=stepwise)
+    left = 40 if deterministic else len(patient.job.tokens)
+    monkeypatch.setattr(batch_module, "PREFILL_TOKENS", left - 2)
+    for _ in range(50):
+        batch.step()
+    assert batch.counts["preempted"] == 1
+    for caller in (long, patient):
+        caller.read()
+    assert not long.ends
+    assert patient.ids == alone(call).ids
+
+
+def test_what_a_grammar_forces_is_computed_beside_others_under_echo() -> None:
+    class Forcing:
+        """After each token two more must follow."""
+
+        ended = False
+
+        def mask(self) -> npt.NDArray[np.bool_]:
+            return np.ones(VOCABULARY, np.bool_)
+
+        def consume(self, token: int) -> bool:
+            return True
+
+        def forced(self) -> list[int]:
+            return [1, 2]
+
+    batch = Batch(FakeModel(rows=3))
+    others = [Caller(batch, Call(prompt=(n,), sampling=Sampling(max_tokens=150))) for n in range(2)]
+    call = Call(
+        prompt=(3,) * 9, sampling=Sampling(max_tokens=12), constraint=Regex(".*"), echo=True
+    )
+    channel = Channel(batch.cancellations)
+    job = Job(call, channel, Forcing())  # type: ignore[arg-type]
+    batch.add(job)
+    for _ in range(30):
+        batch.step()
+    assert batch.running == len(others)
+    assert job.generated == 12
+    assert job.tokens[10:12] == job.tokens[13:15] == [1, 2]
+
+
+def test_deadlines_of_calls_that_have_ended_are_forgotten() -> None:
+    batch = Batch(FakeModel())
+    for n in range(1000):
+        call = Call(prompt=(n % 7,), sampling=Sampling(max_tokens=1), timeout_s=3600.0)
+        run(batch, Caller(batch, call))
+    assert len(batch._deadlines) < 200
+
+
+def test_an_urgent_prompt_does_not_wait_for_a_long_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_module, "PREFILL_TOKENS", 32)
+    batch = Batch(FakeModel())
+    long = Caller(batch, Call(prompt=(1,) * 150, sampling=Sampling(max_tokens=1), priority=1))
+    batch.step()
+    urgent = Caller(batch, Call(prompt=(2,) * 20, sampling=Sampling(max_tokens=1)))
+    batch.step()
+    urgent.read()
+    assert urgent.ends
+    run(batch, long)
+    assert long.ids == alone(long.job.call).ids
+
+
+def test_options_are_scored_even_where_memory_has_to_be_made() -> None:
+    # there is room for either, and for both prompts
+    batch = Batch(FakeModel(rows=2, blocks=5))
+    long = Caller(batch, Call(prompt=(0,) * 60, sampling=Sampling(max_tokens=90)))
+    options = tuple((n,) * 60 for n in range(3))
+    scored = Caller(batch, Call(prompt=(1,) * 60, constraint=Choice(options)))
+    run(batch, long, scored)
+    expected = alone(scored.job.call).finish.probabilities
+    assert scored.finish.probabilities == pytest.approx(expected)
+    assert long.ids == alone(long.job.call).ids
+
+
+def test_options_count_as_served_and_computed() -> None:
+    batch = Batch(FakeModel())
+    run(batch, Caller(batch, Call(prompt=(1, 2, 3), constraint=Choice(((4, 5, 6), (5, 6, 0))))))
+    # of each option the last token is not fed
+    assert batch.counts["computed_tokens"] == 3 + 4
+
+
+def test_a_guess_costs_no_call_its_row() -> None:
+    now = itertools.count()
+    # both calls need two blocks, and a guess that goes beyond them a fifth one
+    batch = Batch(Repeating(rows=2, blocks=5), clock=lambda: float(next(now)))
+    run(batch, Caller(batch, Call(prompt=(1, 2), sampling=Sampling(max_tokens=40))))
+    prompts = [tuple(n % 7 for n in range(first, first + 40)) for first in range(2)]
+    callers = [Caller(batch, Call(prompt=p, sampling=Sampling(max_tokens=50))) for p in prompts]
+    for _ in range(3):
+        batch.step()
+    assert sum(caller.job.accepted for caller in callers) > 0
+    run(batch, *callers)
+    assert batch.counts["preempted"] == 0
+
+
+def test_infinite_logits_fail_their_call_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    good = FakeModel.logits
+
+    def broken(text: list[int]) -> Logits:
+        return np.full_like(good(text), np.inf) if text[0] == 6 else good(text)
+
+    monkeypatch.setattr(FakeModel, "logits", staticmethod(broken))
+    batch = Batch(FakeModel())
+    fine = Caller(batch, Call(prompt=(5, 1), sampling=Sampling(max_tokens=4)))
+    batch.step()
+    bad = Caller(batch, Call(prompt=(6, 1)))
+    run(batch, bad, fine)
+    assert isinstance(bad.ends[0], EngineError)
+    assert fine.finish.reason == "length"
+
+
+def test_a_batch_whose_snapshots_cannot_be_written_comes_to_rest(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    snapshots, times = Snapshots(tmp_path / "file", "engine", BLOCK * 4), itertools.count(step=10)
+    batch = Batch(FakeModel(), clock=lambda: float(next(times)), snapshots=snapshots)
+    run(batch, Caller(batch, Call(prompt=(1,) * 80, sampling=Sampling(max_tokens=1))))
+    assert batch.rest()
+
+
+def test_of_a_prefix_that_does_not_fit_the_folder_the_beginning_is_kept(tmp_path: Path) -> None:
+    prompt = tuple(n % VOCABULARY for n in range(150))
+
+    def ask() -> int:
+        model, times = FakeModel(), itertools.count(step=10)
+        model.pages = model.pages.astype(np.float32)
+        size = BLOCK * 4 + 24
+        snapshots = Snapshots(tmp_path, "engine", BLOCK * 4, round(2.5 * size))
+        batch = Batch(model, clock=lambda: float(next(times)), snapshots=snapshots)
+        caller = Caller(batch, Call(prompt=prompt, sampling=Sampling(max_tokens=1)))
+        run(batch, caller)
+        assert batch.rest()
+        snapshots.close()
+        return caller.finish.cached_tokens
+
+    assert ask() == 0
+    assert ask() == 2 * BLOCK

@@ -4,17 +4,16 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 import pytest
+from byte_tokenizer import END, byte_tokenizer
 from fake_model import FakeModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from smysl_build_engines.build import ensure
 from smysl_build_engines.random_model import LlamaConfig, write_random_model
@@ -46,36 +45,16 @@ from smysl_engines.stream import Channel
 
 VOCABULARY, CONTEXT = 320, 256
 """The tokenizer has fewer ids, as that of many models."""
-TEXT = 'the {"name": "Anna", "age": 12, "tags": ["red", "blue"], "ok": true} end of the text null '
 PROMPT = (5, 17, 80, 3, 3, 41, 96, 2)
 
 
-@cache
-def tokenizer() -> Tokenizer:
-    made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=300,
-        special_tokens=["<pad>", "<think>", "<end>"],
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        min_frequency=1,
-        show_progress=False,
-    )
-    made.train_from_iterator([TEXT], trainer)
-    return made
-
-
-END = 2
-
-
 def text_of(ids: Sequence[int]) -> str:
-    decoded: str = tokenizer().decode(list(ids), skip_special_tokens=False)
+    decoded: str = byte_tokenizer().decode(list(ids), skip_special_tokens=False)
     return decoded
 
 
 def ids_of(text: str) -> tuple[int, ...]:
-    return tuple(tokenizer().encode(text).ids)
+    return tuple(byte_tokenizer().encode(text).ids)
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -116,7 +95,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tie_word_embeddings=False,
     )
     source = write_random_model(tmp_path_factory.mktemp("source") / "tiny", config)
-    tokenizer().save(str(source / "tokenizer.json"))
+    byte_tokenizer().save(str(source / "tokenizer.json"))
     return ensure(source, EngineStore(tmp_path_factory.mktemp("store"))).directory
 
 
@@ -380,7 +359,7 @@ async def test_an_engine_without_a_usable_tokenizer_refuses_by_name(
 
 def test_a_replaced_engine_folder_does_not_matter_to_a_running_engine(tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
-    tokenizer().save(str(path))
+    byte_tokenizer().save(str(path))
     grammars = Grammars(path, VOCABULARY, "tiny")
     path.unlink()
     assert grammars.matcher(call(Regex("a"))) is not None
@@ -442,7 +421,7 @@ class Model(FakeModel):
 @pytest.fixture(scope="module")
 def grammars(tmp_path_factory: pytest.TempPathFactory) -> Grammars:
     path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
-    tokenizer().save(str(path))
+    byte_tokenizer().save(str(path))
     return Grammars(path, VOCABULARY, "tiny")
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -19,6 +20,7 @@ from smysl_build_engines.random_model import LlamaConfig, write_random_model
 from smysl_build_engines.reference import Reference
 from smysl_build_engines.store import EngineStore
 from smysl_engines import batch
+from smysl_engines import onnx as onnx_module
 from smysl_engines.base import (
     AllowedTokens,
     BadCall,
@@ -302,6 +304,55 @@ def test_embeddings_are_the_mean_of_the_references_last_states(
         mean = reference.forward(text).hidden.mean(axis=0)
         assert vector == pytest.approx(mean / np.linalg.norm(mean), abs=1e-5)
     assert engine.embed([]) == []
+
+
+def test_a_text_is_embedded_in_pieces(
+    engine: Engine, reference: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_module, "PREFILL_TOKENS", 7)
+    texts = [tuple(n * k % 97 for n in range(40)) for k in (3, 5)]
+    for text, vector in zip(texts, engine.embed(texts), strict=True):
+        mean = reference.forward(text).hidden.mean(axis=0)
+        assert vector == pytest.approx(mean / np.linalg.norm(mean), abs=1e-5)
+
+
+async def test_texts_to_embed_take_turns_with_running_calls(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    hidden, decode = OnnxModel.hidden, OnnxModel.decode
+
+    def slow_hidden(*arguments: Any) -> Any:
+        done.append("text")
+        time.sleep(0.002)
+        return hidden(*arguments)
+
+    def slow_decode(*arguments: Any) -> Any:
+        done.append("step")
+        time.sleep(0.002)
+        return decode(*arguments)
+
+    monkeypatch.setattr(OnnxModel, "hidden", slow_hidden)
+    monkeypatch.setattr(OnnxModel, "decode", slow_decode)
+    stream = engine.submit(Call(prompt=PROMPT, sampling=Sampling(max_tokens=50)))
+    await asyncio.to_thread(engine.embed, [PROMPT] * 25)
+    await collect(stream)
+    first, last = done.index("text"), len(done) - done[::-1].index("text")
+    assert done[first:last].count("step") >= 3
+
+
+async def test_modes_that_compute_other_bits_share_no_snapshots(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "SNAPSHOT_S", 0.0)
+    call = Call(prompt=tuple(n * 7 % 97 for n in range(50)), sampling=Sampling(max_tokens=5))
+    restored = []
+    for deterministic in (False, True, True):
+        engine = open_engine(directory, snapshots=tmp_path, deterministic=deterministic)
+        await collect(engine.submit(call))
+        restored.append(engine.stats().restored_tokens)
+        engine.close()
+    assert restored == [0, 0, 32]
 
 
 def test_calls_that_can_never_run_are_refused_at_once(engine: Engine) -> None:

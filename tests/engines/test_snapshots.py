@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from smysl_engines import snapshots as snapshots_module
 from smysl_engines.snapshots import MAGIC, Snapshots, digest_of
 
 BYTES = 256
@@ -70,7 +71,7 @@ def test_another_engine_does_not_see_them(tmp_path: Path) -> None:
 
 def test_what_a_killed_process_left_unfinished_is_removed(tmp_path: Path) -> None:
     keep(tmp_path)
-    left = tmp_path / "engine" / "00.4194305"  # above the largest process number
+    left = tmp_path / "engine" / f"{FIRST.hex()}.4194305"  # above the largest process number
     left.write_bytes(b"half")
     Snapshots(tmp_path, "engine", BYTES)
     assert not left.exists()
@@ -97,3 +98,56 @@ def test_a_folder_that_cannot_be_written_costs_the_snapshots_only(
     assert snapshots.load(FIRST) is None
     snapshots.close()
     assert "no snapshots" in caplog.text
+
+
+def test_files_that_are_no_snapshots_are_left_alone(tmp_path: Path) -> None:
+    others = [
+        tmp_path / "letters" / "to-anna.txt",
+        tmp_path / "letters" / "drafts.kv",
+        tmp_path / "numbers" / "00.4194305",
+        tmp_path / "engine" / "README",
+    ]
+    for path in others:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(bytes(10_000))
+    keep(tmp_path, cap=3000)
+    assert all(path.exists() for path in others)
+    assert 0 < sum(path.stat().st_size for path in (tmp_path / "engine").glob("*.kv")) <= 3000
+
+
+def test_two_engines_that_write_to_one_folder_keep_to_its_cap_together(tmp_path: Path) -> None:
+    cap = 100 * BYTES
+    engines = [Snapshots(tmp_path, "engine", BYTES, cap) for _ in range(2)]
+    for number in range(200):
+        for snapshots in engines:
+            digest = digest_of(b"", b"%d" % number)
+            assert snapshots.save(digest, np.full(BYTES // 4, number, np.float32), wait=True)
+    for snapshots in engines:
+        snapshots.close()
+        assert snapshots.usable
+    assert sum(path.stat().st_size for path in files(tmp_path)) <= 1.2 * cap
+    found = Snapshots(tmp_path, "engine", BYTES, cap).load(digest_of(b"", b"199"))
+    assert found is not None
+    assert found.tolist() == [199] * (BYTES // 4)
+
+
+def test_what_was_used_last_is_kept_longest(tmp_path: Path) -> None:
+    keep(tmp_path)
+    snapshots = Snapshots(tmp_path, "engine", BYTES)
+    first, *others = BLOCKS
+    snapshots.used([*others[:3], first, b"unknown"])
+    snapshots.close()
+    size = files(tmp_path)[0].stat().st_size
+    kept = Snapshots(tmp_path, "engine", BYTES, round(2.5 * size))
+    assert {digest for digest in BLOCKS if digest in kept} == {others[2], first}
+
+
+def test_more_may_wait_than_are_written_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots_module, "BACKLOG_BYTES", 2 * BYTES)
+    snapshots = Snapshots(tmp_path, "engine", BYTES)
+    for digest, block in BLOCKS.items():
+        assert snapshots.save(digest, block, wait=True)
+    snapshots.close()
+    assert len(files(tmp_path)) == len(BLOCKS)

@@ -1,6 +1,8 @@
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smysl_engines import waiting as waiting_module
 from smysl_engines.base import Call
 from smysl_engines.job import Job
 from smysl_engines.stream import Channel
@@ -68,3 +70,85 @@ def test_a_job_that_lost_its_row_is_first_in_its_line_again() -> None:
     first = take(waiting)
     waiting.add(first)
     assert take(waiting) is first
+
+
+class Plain:
+    """Looks at every session each time."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+        self.alive: list[Job] = []
+        self.served: dict[str, float] = {}
+
+    def begin(self, job: Job) -> None:
+        session = job.call.session
+        if session not in self.served:
+            self.served[session] = min(self.served.values(), default=0.0)
+        self.alive.append(job)
+        self.jobs.append(job)
+
+    def next(self) -> Job:
+        return min(
+            self.jobs,
+            key=lambda job: (
+                job.call.priority,
+                self.served[job.call.session],
+                min(one.number for one in self.line(job)),
+                job.number,
+            ),
+        )
+
+    def line(self, job: Job) -> list[Job]:
+        call = job.call
+        return [
+            one
+            for one in self.jobs
+            if (one.call.session, one.call.priority) == (call.session, call.priority)
+        ]
+
+    def end(self, job: Job) -> None:
+        self.alive.remove(job)
+        if not any(one.call.session == job.call.session for one in self.alive):
+            del self.served[job.call.session]
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_the_next_job_is_the_one_that_looking_at_all_would_find(data: st.DataObject) -> None:
+    waiting, plain, running = Waiting(), Plain(), list[Job]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(waiting_module, "FEW_ENTRIES", 1)
+        for number in range(data.draw(st.integers(1, 60))):
+            deed = data.draw(st.sampled_from(["begin", "begin", "take", "serve", "back", "end"]))
+            if deed == "begin":
+                session, priority = data.draw(st.sampled_from("abcd")), data.draw(st.integers(0, 1))
+                new = job(number, session, priority)
+                waiting.begin(new)
+                plain.begin(new)
+            elif deed == "take" and plain.jobs:
+                running.append(take(waiting))
+                plain.jobs.remove(running[-1])
+            elif deed == "end" and plain.jobs and data.draw(st.booleans()):
+                # cancelled before it ran
+                dropped = data.draw(st.sampled_from(plain.jobs))
+                waiting.remove(dropped)
+                waiting.end(dropped)
+                plain.jobs.remove(dropped)
+                plain.end(dropped)
+            elif running:
+                one = data.draw(st.sampled_from(running))
+                if deed == "serve":
+                    tokens = data.draw(st.integers(0, 5))
+                    waiting.serve(one, tokens, 0)
+                    plain.served[one.call.session] += tokens
+                else:
+                    running.remove(one)
+                    if deed == "back":
+                        waiting.add(one)
+                        plain.jobs.append(one)
+                    else:
+                        waiting.end(one)
+                        plain.end(one)
+            assert len(waiting) == len(plain.jobs)
+            if plain.jobs:
+                assert waiting.peek() is plain.next()
