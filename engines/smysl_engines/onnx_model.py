@@ -90,13 +90,9 @@ class OnnxModel:
         self._threads = threads
         self._bank = bank
         self._adapted: ort.InferenceSession | None = None
-        if bank is not None:
+        self._session = open_session(graph, threads)
+        if bank is not None and not _large(graph):
             self._adapted = open_session(graph.with_name(ADAPTED_GRAPH_FILE), threads)
-        if self._adapted is not None and _large(graph):
-            # kept once: the base model runs in the graph that takes adapters, with none
-            self._session = self._adapted
-        else:
-            self._session = open_session(graph, threads)
         other = graph.with_name(WIDE_GRAPH_FILE)
         # how many tokens share a pass must not decide the bits of a deterministic engine
         used = wide and not even and other.exists()
@@ -270,8 +266,7 @@ class OnnxModel:
             session = self._wide
         elif names or session is self._adapted:
             assert self._bank is not None
-            assert self._adapted is not None
-            session, selected = self._adapted, self._bank.select(names)
+            session, selected = self._adapted or self._switch(), self._bank.select(names)
         binding = session.io_binding()
         one = _Pass(session, binding, inputs, selected)
         if selected is not None:
@@ -288,6 +283,22 @@ class OnnxModel:
                 binding.bind_input(*_place(f"past_{what}_{layer}", memory[first:end]))
                 binding.bind_output(*_place(f"present_{what}_{layer}", memory[first:end]))
         return one
+
+    def _switch(self) -> ort.InferenceSession:
+        """A large model is kept once: with the first call under an adapter the graph that takes them
+        comes in the place of the other, and from then on the base model runs in it too, with none. Not
+        sooner, for that costs it an eighth of a decoding step.
+        """
+        self._decoding.clear()
+        self._extending.clear()
+        del self._session
+        try:
+            self._adapted = open_session(self._graph.with_name(ADAPTED_GRAPH_FILE), self._threads)
+        except EngineError:
+            self._session = open_session(self._graph, self._threads)
+            raise
+        self._session = self._adapted
+        return self._adapted
 
 
 class _Pass:
