@@ -55,7 +55,7 @@ class Smysl(Peer):
         info = self._engine.info
         return {
             "weights": f"{info.precision}: linear layers 4 bits in blocks of 128 inputs, symmetric; "
-            "head 4 bits too; embedding float16; for passes of 16 tokens or 8 rows and more a copy in "
+            "head 4 bits too; embedding float16; for passes of 16 tokens or 12 rows and more a copy in "
             "int8, one scale a column",
             "engine": f"{ROWS} rows, {self._threads} threads, context {info.context}; "
             "snapshots for the restart",

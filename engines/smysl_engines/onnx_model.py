@@ -31,7 +31,7 @@ WEIGHTS_FILE = "weights.bin"
 WIDE_GRAPH_FILE = "wide.onnx"
 """A second graph, for passes of many tokens; an engine may have it beside the other."""
 WIDE_WEIGHTS_FILE = "wide.bin"
-WIDE_ROWS = 8
+WIDE_ROWS = 12
 """Rows that decode together from which on the wide graph is faster: it does more arithmetic in the
 same time, and reads more weights."""
 WIDE_TOKENS = 16
