@@ -25,6 +25,7 @@ from smysl_engines.base import (
 )
 from smysl_reasoning.clock import Clock
 from smysl_reasoning.errors import Inconsistent, ReasoningError
+from smysl_reasoning.hopeless import Hope
 
 SETTLE_S = 5.0
 """How long a cancelled call may take to end; the protocol promises one step."""
@@ -37,6 +38,12 @@ class BudgetSpent(ReasoningError):
         """`scope`: the part of the program whose budget it was; None for the whole run's."""
         super().__init__(message)
         self.scope = scope
+
+
+def budget_spent(what: str, scope: str | None) -> BudgetSpent:
+    """`what`: the limit, "30 tokens"."""
+    whose = f"of step {scope!r} " if scope else ""
+    return BudgetSpent(f"the budget {whose}of {what} is spent", scope)
 
 
 class WouldCall(ReasoningError):
@@ -78,6 +85,8 @@ class Line(NamedTuple):
     prompt_tokens: int
     cached_tokens: int
     milliseconds: float
+    hopeless: bool = False
+    """It was cut off: going on was not worth it."""
 
 
 class Chosen(NamedTuple):
@@ -144,8 +153,7 @@ class Calls:
         a running one may not go on."""
         for part in self._parts():
             if spent := part._spent(beginning):
-                whose = f"of step {part._scope!r} " if part._scope else ""
-                raise BudgetSpent(f"the budget {whose}of {spent} is spent", part._scope)
+                raise budget_spent(spent, part._scope)
 
     def _spent(self, beginning: bool) -> str | None:
         budget, usage = self.budget, self.usage
@@ -388,10 +396,12 @@ class Lines:
         on_token: Callable[[int], None] | None = None,
         on_passed: Callable[[int], None] | None = None,
         over: Callable[[], bool] | None = None,
+        hope: Hope | None = None,
     ) -> Line:
         """The line that follows `prompt`. `on_token` takes its tokens as they come, `on_passed` those
         that were read since the line before on the way to it. `over`: whether a line without an end token is whole
-        with the token that `on_token` was given last. Raises `EngineError`, `BudgetSpent` or `WouldCall`."""
+        with the token that `on_token` was given last. `hope`: is told every token; once it fades the call is cancelled,
+        unless the line has just come to its end. Raises `EngineError`, `BudgetSpent` or `WouldCall`."""
         started, self._paused = time.perf_counter(), 0.0
         goes_on = await self._follow(prompt, on_passed)
         token = await self._next() if goes_on else None
@@ -404,19 +414,25 @@ class Lines:
             token = await self._next()
         ids: list[int] = []
         logprobs: list[float] = []
-        speaking = False
+        speaking = hopeless = False
         while token is not None:
             ids.append(token[0])
             logprobs.append(token[1])
             if on_token is not None:
                 on_token(token[0])
+            fades = hope is not None and hope.fades(token[1])
             if token[0] == self._end or len(ids) == self._line_tokens:
+                break
+            # what has come to its own end costs nothing more
+            if hopeless := fades and token[0] not in self._sampling.stop:
                 break
             if speaking := over is not None and over():
                 break
             token = await self._next()
         cached = 0
-        ends = token is None or (self._end in self._sampling.stop and not speaking)
+        ends = token is None or hopeless or (self._end in self._sampling.stop and not speaking)
+        if self._reading is not None and hopeless:
+            self._reading.close()
         if self._reading is not None and ends:
             cached = (await self._reading.finish()).cached_tokens
         called = not goes_on and self._calls.usage.calls > begun
@@ -428,6 +444,7 @@ class Lines:
             prompt_tokens=len(prompt) if called else 0,
             cached_tokens=cached if called else 0,
             milliseconds=_since(started) - 1000 * self._paused,
+            hopeless=hopeless,
         )
 
     def close(self) -> None:

@@ -20,6 +20,10 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Least probability of the trained checker, for "verified"."""
     decline: float = 0.3
     """An agreement below this is "not confident": no answer is given."""
+    hopeless_candidate: float = 0.0
+    """A sampled derivation whose confidence falls below this while it is derived is given up; 0 gives none up."""
+    hopeless_state: float = 0.0
+    """A state of a search that the checker gives less than this is not gone on from; 0 goes on from all."""
     derivations: int = 3
     """Fewest independent derivations, for "verified": one that agrees with itself proves
     nothing."""
@@ -28,7 +32,7 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """By what a confidence rests on: knots (raw, share of such answers that were right), rising in both."""
 
     def __post_init__(self) -> None:
-        for name in ("agreement", "check", "decline"):
+        for name in ("agreement", "check", "decline", "hopeless_candidate", "hopeless_state"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise ValueError(f"threshold {name} is {value}; it must be from 0 to 1")

@@ -13,6 +13,7 @@ from typing import Literal
 from smysl_engines.base import EngineError
 from smysl_reasoning.calls import BudgetSpent, Calls
 from smysl_reasoning.costs import StepCost
+from smysl_reasoning.derivation import OUTSIDE
 from smysl_reasoning.dialects.native import TooManyQuantities
 from smysl_reasoning.early import early
 from smysl_reasoning.errors import ReasoningError, StoreError
@@ -20,7 +21,7 @@ from smysl_reasoning.events import NodeFinished, RunFinished, Verdict
 from smysl_reasoning.executor import Executor
 from smysl_reasoning.flat import Flat
 from smysl_reasoning.modules import answer
-from smysl_reasoning.modules.base import Asked, Chosen, Judged, Module, Outcome
+from smysl_reasoning.modules.base import Asked, Chosen, Judged, Module, Outcome, Planned
 from smysl_reasoning.nodes import Node
 from smysl_reasoning.program import QUESTION
 from smysl_reasoning.run import Run
@@ -119,7 +120,7 @@ class Walk:
                 self._limit(limit)
                 result = await self._working
                 assert isinstance(result, Outcome), "only a preview cannot tell"
-                return result, True
+                return self._for_want_of_budget(result), True
         except TimeoutError:
             spent = f"the budget of {self._budget_seconds:g} s is spent"
         except BudgetSpent as error:
@@ -132,6 +133,16 @@ class Walk:
             self.calls.clock.on_change = None
         self.calls.cancel()
         return await self._what_is_there(spent, verdict), False
+
+    def _for_want_of_budget(self, result: Outcome) -> Outcome:
+        """`result`, unless it has no answer because steps had spent their budgets before a derivation was finished."""
+        reached = self._reached()
+        if result.answer is not None or not self._executor.spent:
+            return result
+        if early(reached, self.desk.root).finished or any(map(_outside, reached)):
+            return result
+        spent = "; ".join(self._executor.spent.values())
+        return Outcome(None, "budget", None, f"{spent} before an answer was found")
 
     def _limit(self, limit: asyncio.Timeout) -> None:
         """Set when the time will be over, as far as the clock can tell now."""
@@ -225,6 +236,10 @@ class Walk:
             for placed in self.desk.standing.made_under(self.desk.root)
             if placed.node.id not in reached and placed.hold is None
         ]
+
+
+def _outside(value: object) -> bool:
+    return isinstance(value, Planned) and value.plan is not None and value.plan.problem == OUTSIDE
 
 
 def ended(session: str, outcome: Literal["cancelled", "failed"], message: str) -> RunFinished:

@@ -16,7 +16,15 @@ from typing import Literal, Protocol
 import msgspec
 
 from smysl_engines.base import EngineInfo, Sampling
-from smysl_reasoning.calls import Budget, Calls, Chosen, Line, Lines
+from smysl_reasoning.calls import (
+    Budget,
+    BudgetSpent,
+    Calls,
+    Chosen,
+    Line,
+    Lines,
+    budget_spent,
+)
 from smysl_reasoning.dialects.base import Dialect, ThoughtDialect
 from smysl_reasoning.dialects.native import NativeDialect
 from smysl_reasoning.errors import TakenOut
@@ -204,6 +212,10 @@ class Workbench:
         """Note what this module would give if it had to end now: where a person or a budget cuts the run off, that is
         not lost."""
         self.desk.found(self._step, self._branch, value)
+
+    def spent(self, what: str) -> BudgetSpent:
+        """To be raised where this step has spent what it may of something that its calls do not know of."""
+        return budget_spent(what, self._step)
 
     def lines(self, sampling: Sampling, adapter: str | None = None) -> Lines:
         """A reader of lines under `sampling`. Close it."""

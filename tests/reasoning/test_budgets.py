@@ -246,6 +246,31 @@ async def test_a_programs_step_over_its_budget_leaves_the_others_their_answer(
     assert finished.calls == len(engine.calls) == 4
 
 
+async def test_steps_that_spend_their_budgets_before_a_derivation_end_the_run_as_spent(
+    speaking: Speaking, dialect: NativeDialect, store: Store, tmp_path: Path
+) -> None:
+    poor = "budget = { tokens = 2 }"
+    text = PROGRAM.format(summary="", samples=poor, other="budget = { tokens = 3 }")
+    finished = await run(speaking(QUESTION, HALF), dialect, store, tmp_path, mine=text)
+    assert (finished.outcome, finished.answer, finished.verdict) == ("done", None, "budget")
+    assert "of step 'samples' of 2 tokens is spent" in finished.message
+    assert "of step 'other' of 3 tokens is spent before an answer was found" in finished.message
+
+
+async def test_what_the_plan_finds_outside_is_not_said_to_want_a_budget(
+    speaking: Speaking, dialect: NativeDialect, store: Store, tmp_path: Path
+) -> None:
+    poor = "budget = { tokens = 2 }"
+    text = PROGRAM.format(summary="", samples=poor, other=poor)
+    plan = 'name = "plan"\nmodule = "plan"\ninputs = { question = "question" }\n\n[[step]]\n'
+    text = text.replace('name = "samples"', f'{plan}name = "samples"', 1)
+    text = text.replace('check = "check" }', 'check = "check", plan = "plan" }', 1)
+    engine = speaking(QUESTION, ["outside 0"])
+    finished = await run(engine, dialect, store, tmp_path, mine=text)
+    assert (finished.answer, finished.verdict) == (None, "failed")
+    assert "outside" in finished.message
+
+
 async def test_a_budget_that_several_steps_share_is_spent_once(
     speaking: Speaking, dialect: NativeDialect, store: Store, tmp_path: Path
 ) -> None:

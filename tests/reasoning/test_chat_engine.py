@@ -169,8 +169,10 @@ async def test_programs_of_a_model_that_speaks_noise_end_and_leave_sound_nodes(
         run = await runtime.start(request)
         finished = await run.result()
         assert finished.outcome == "done", (program, finished.message)
-        assert finished.verdict in ("unverified", "failed"), program
-        assert (finished.answer is None) == (finished.verdict == "failed"), program
+        # noise comes to no answer within the depth of a search
+        unanswered = "budget" if program == "tree" else "failed"
+        assert finished.verdict in ("unverified", unanswered), program
+        assert (finished.answer is None) == (finished.verdict == unanswered), program
         answers[program] = finished.answer
         for node in store.session_nodes(run.session):
             assert node.status in FINAL

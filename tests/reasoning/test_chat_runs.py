@@ -1,5 +1,6 @@
 """Programs over a chat model, from the question to the last node."""
 
+import asyncio
 import json
 import math
 import re
@@ -11,6 +12,7 @@ from tokenizers import Tokenizer
 
 from smysl_engines.base import Call, Choice, JsonSchema
 from smysl_engines.scripted import Answer, Scripted, ScriptedEngine
+from smysl_reasoning import workbench
 from smysl_reasoning.dialects.chat import ChatDialect
 from smysl_reasoning.errors import BadRequest
 from smysl_reasoning.events import NodeDelta, NodeFinished, NodeStarted, RunFinished
@@ -657,6 +659,83 @@ async def test_tree_keeps_the_lines_that_the_model_finds_best(chatting: Make, st
         STEPS,
     ]
     assert all(node.status == "done" for node in nodes)
+
+
+async def test_a_reply_without_hope_is_cut_off_and_is_no_vote(chatting: Make, store: Store) -> None:
+    doubtful = "\n".join(f"Perhaps it is {number}." for number in range(20)) + "\nAnswer: 19"
+    turns: dict[int, int] = {}
+
+    def say(asked: Asked, call: Call) -> str:
+        turn = turns.setdefault(call.sampling.seed, len(turns))
+        return doubtful if call.sampling.temperature and turn % 2 else steady(asked, call)
+
+    runtime, _ = chatting(say)
+    # each of its tokens has a probability of 50 %
+    finished, nodes = await ask(runtime, store, "best-of", samples=4, hopeless=0.6)
+    lost = [node for node in nodes if node.status == "failed"]
+    assert finished.answer == "7" and len(lost) == 2
+    for node in lost:
+        *said, reason = node.text.splitlines()
+        assert reason == "given up: the model's own confidence fell below 60%"
+        assert said[0] == "Perhaps it is 0." and len(said) < 6
+        assert isinstance(node.data, ReplyData) and node.data.value is None
+        assert node.stats.calls == 1, "it is not asked for an answer again"
+    assert any("no answer: 2" in text for text in of(nodes, "choice"))
+    before = len(store.sessions())
+    again, copied = await ask(runtime, store, "best-of", samples=4, hopeless=0.6)
+    assert sorted(node.text for node in copied) == sorted(node.text for node in nodes)
+    assert (again.generated_tokens, len(store.sessions())) == (0, before + 1)
+    kept, nodes = await ask(runtime, store, "best-of", samples=4, hopeless=0.4)
+    assert all(node.status == "done" for node in nodes)
+
+
+async def test_what_is_given_up_survives_a_crash_and_spares_greedy_replies(
+    dialect: ChatDialect, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workbench, "JOURNAL_S", 0.0)
+    text = "\n".join(f"Perhaps it is {number}." for number in range(20)) + "\nAnswer: 19"
+
+    def made(seconds: float) -> Runtime:
+        model = Model(dialect, lambda asked, call: text)
+        engine = ScriptedEngine(model, context=4096, seconds_per_token=seconds)
+        thresholds = Thresholds(hopeless_candidate=0.6)
+        return Runtime(engine=engine, dialect=dialect, store=store, thresholds=thresholds)
+
+    runtime = made(0.003)
+    run = await runtime.start(RunRequest(question=QUESTION, program="vote", options={"samples": 3}))
+    (walk,) = runtime._walks.values()
+    async with asyncio.timeout(20):
+        while walk.calls.usage.generated_tokens < 60:
+            await asyncio.sleep(0.002)
+    await runtime.suspend()
+    await runtime.close()
+    runtime = made(0.0)
+    (run,) = await runtime.resume()
+    assert (await run.result()).answer is None
+    texts = of(shown(store, run.session), "candidate")
+    assert texts and all("given up" in one for one in texts)
+    finished, _ = await ask(runtime, store, "chain")
+    assert finished.answer == "19"
+    await runtime.close()
+
+
+async def test_a_search_over_lines_without_hope_ends_and_a_pinned_state_goes_on(
+    chatting: Make, store: Store
+) -> None:
+    runtime, _ = chatting(steady, yes=0.03)
+    options: dict[str, object] = {"hopeless": 0.1}
+    run = await runtime.start(RunRequest(question=QUESTION, program="tree", options=options))
+    finished = await run.result()
+    assert (finished.answer, finished.verdict) == (None, "failed")
+    assert finished.message == "not confident: the derivation was given up as hopeless"
+    (lost,) = [node for node in shown(store, run.session) if node.kind == "candidate"]
+    assert lost.status == "failed"
+    assert lost.text == "Tom starts with 12.\ngiven up: the checker gives it 3.0% (10% needed)"
+    await runtime.pin(lost.id, True)
+    finished = await (await runtime.derive(DeriveRequest(session=run.session))).result()
+    assert finished.answer == "7", finished.message
+    answered = [node for node in shown(store, run.session) if node.text == STEPS]
+    assert answered, "the line that said why is no line of the derivation"
 
 
 async def test_every_program_answers_with_a_chat_model(chatting: Make, store: Store) -> None:

@@ -115,7 +115,9 @@ async def test_a_bad_short_answer_does_not_end_the_search(
 async def test_depth_bounds_the_search(judging: Judging, running: Running) -> None:
     engine = judging(QUESTION, HALF)
     _, finished = await ask(running(engine), options={"depth": 2})
-    assert finished.answer is None
+    assert (finished.answer, finished.verdict) == (None, "budget")
+    spent = "the budget of step 'tree' of 2 thoughts is spent before an answer was found"
+    assert finished.message == spent
     assert sum(not isinstance(call.constraint, Choice) for call in engine.calls) == 1 + 2 * 3
 
 

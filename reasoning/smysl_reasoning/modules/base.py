@@ -13,6 +13,7 @@ from smysl_reasoning.conditions import FieldType
 from smysl_reasoning.derivation import Derivation
 from smysl_reasoning.dialects.native import Question
 from smysl_reasoning.events import Verdict
+from smysl_reasoning.hopeless import AS_THE_MODEL, given_up
 from smysl_reasoning.nodes import Node, PlanData
 from smysl_reasoning.plausible import doubt
 
@@ -145,6 +146,11 @@ class Derived(NamedTuple):
     held lets nothing of what is before it through."""
 
     @property
+    def given_up(self) -> bool:
+        """It was not gone on with: it is no vote for anything."""
+        return given_up(self.node)
+
+    @property
     def doubt(self) -> str | None:
         """Why it cannot be right as it stands (`plausible`)."""
         return None if self.derivation is None else doubt(self.derivation)
@@ -161,6 +167,8 @@ class Chosen(NamedTuple):
     total: int
     """Derivations, with those that reached no answer."""
     node: Node | None
+    given_up: int = 0
+    """Of the derivations: those that were not gone on with, as hopeless."""
 
     @property
     def agreement(self) -> float:
@@ -267,6 +275,13 @@ class Inputs:
 
 
 Settings = Mapping[str, Setting]
+HOPELESS = Option(
+    default=AS_THE_MODEL,
+    minimum=AS_THE_MODEL,
+    maximum=1.0,
+    help="a branch whose confidence falls below this is given up; 0 gives none up, -1 is as the model has it",
+)
+"""Option of modules that branch."""
 
 
 class CallShape(NamedTuple):

@@ -7,8 +7,10 @@ from smysl_reasoning.calls import Line
 from smysl_reasoning.compute import ComputeError
 from smysl_reasoning.derivation import OUTSIDE, Derivation
 from smysl_reasoning.dialects.native import Thought, TooManyQuantities, Unreadable
+from smysl_reasoning.hopeless import Hope, hope, least, marked
 from smysl_reasoning.modules import plan as plan_module
 from smysl_reasoning.modules.base import (
+    HOPELESS,
     Asked,
     CallShape,
     Derived,
@@ -28,8 +30,12 @@ from smysl_reasoning.workbench import (
     LINE_TOKENS,
     Draft,
     Workbench,
+    digest,
     line_stats,
 )
+
+PATIENCE = 8
+"""Tokens of thoughts, some two thoughts, before which a derivation is not given up."""
 
 
 async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Derived:
@@ -47,24 +53,31 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Derived:
         seed=bench.seed if temperature else 0,
         max_tokens=DERIVATION_TOKENS,
     )
+    wanted = least(float(settings["hopeless"]), bench.thresholds.hopeless_candidate)
+    # a greedy one stands for itself: it is no branch of many
+    wanted = wanted if temperature else 0.0
     draft = bench.draft(
         MODULE.label,
         asked.inputs,
         name="candidate",
-        prompt=derivation.prompt,
+        prompt=marked(digest(derivation.prompt), wanted),
         sampling=sampling,
     )
     told = tuple(asked.inputs)
-    return (await folded(bench, derivation, draft))._replace(held=draft.held, told=told)
+    derived = await folded(bench, derivation, draft, hope(wanted, PATIENCE))
+    return derived._replace(held=draft.held, told=told)
 
 
-async def folded(bench: Workbench, derivation: Derivation, draft: Draft) -> Derived:
-    """Derive from where `derivation` stands to the end, as one node, or take the node that holds that already."""
+async def folded(
+    bench: Workbench, derivation: Derivation, draft: Draft, hope: Hope | None = None
+) -> Derived:
+    """Derive from where `derivation` stands to the end, as one node, or take the node that holds that already. Once
+    `hope` fades it is not gone on with, and reaches no answer."""
     if node := await draft.reused():
         return _recalled(node, derivation)
     draft.start("candidate")
     lines: list[Line] = []
-    failure = await _derive_on(bench, derivation, draft, lines)
+    failure = await _derive_on(bench, derivation, draft, lines, hope)
     stats = line_stats(*lines)
     text = "\n".join([*derivation.lines(), *([failure] if failure else [])])
     value = None if derivation.answer is None else normalise(derivation.answer)
@@ -79,15 +92,20 @@ async def folded(bench: Workbench, derivation: Derivation, draft: Draft) -> Deri
 
 
 async def _derive_on(
-    bench: Workbench, derivation: Derivation, draft: Draft, spent: list[Line]
+    bench: Workbench, derivation: Derivation, draft: Draft, spent: list[Line], hope: Hope | None
 ) -> str:
     """Derive to the end; returns why there is no answer, or nothing."""
     lines = bench.lines(draft.sampling, draft.adapter)
-    lines.resume(draft.journaled())
+    if hope is None:
+        lines.resume(draft.journaled())
     try:
         while derivation.answer is None:
-            line = await lines.line(derivation.prompt, draft.journal, draft.journal)
+            # a plan is heard in any case: it may find the question outside
+            judged = hope if derivation.plan is not None else None
+            line = await lines.line(derivation.prompt, draft.journal, draft.journal, hope=judged)
             spent.append(line)
+            if line.hopeless and hope is not None:
+                return hope.reason
             if not line.complete:
                 return f"no end of a line within {LINE_TOKENS} tokens"
             if derivation.plan is None:
@@ -141,5 +159,6 @@ MODULE = Module(
     options={
         "temperature": Option(default=0.7, minimum=0.0, maximum=2.0, help="0 is greedy"),
         "reword": Option(default=False, help="derive from the question in another wording"),
+        "hopeless": HOPELESS,
     },
 )

@@ -73,12 +73,13 @@ async def ranked(bench: Workbench, inputs: Inputs, settings: Settings, score: Sc
     winner = best(every_ranked)
     votes = tally(None, derivations)
     total = len(derivations) if settings["independent"] else min(1, len(derivations))
+    hopeless = sum(derived.given_up for derived in derivations)
     if len(derivations) < 2:
-        return Chosen(winner, None, votes, total, None)
+        return Chosen(winner, None, votes, total, None, hopeless)
     node, winner = await _choice(bench, every_ranked, votes, winner)
     if not settings["independent"]:
         votes = ((winner.answer, 1),) if winner is not None and winner.answer is not None else ()
-    return Chosen(winner, None, votes, total, node)
+    return Chosen(winner, None, votes, total, node, hopeless)
 
 
 def best(derivations: Sequence[Ranked]) -> Derived | None:

@@ -4,11 +4,13 @@ steps with verifier scores, Xie et al., 2023).
 A state is a derivation so far. At each level every open state is continued by `width` lines at once, one of them
 greedy; states with the same thoughts are one; the checker scores all of them side by side and the best `beam` stay
 open. Whatever reached an answer is collected. The search ends when `beam` finished states are at least as good as every
-open one, when nothing is open, or at `depth` levels.
+open one, when nothing is open, or at `depth` levels. A state that the checker finds hopeless, with a better one beside
+it or with none that is not, is not continued.
 
 Of each level there is one `choice` node, which holds everything that was thought of and its scores, and one `candidate`
-node for each state that is kept (at most `beam` open and `beam` finished ones): so there are at most 2 * beam + 1 nodes
-a level, however wide the search. Taking out a candidate prunes what grew from it; the next best takes its place.
+node for each state that is kept (at most `beam` open or given up, and `beam` finished ones): so there are at most
+2 * beam + 1 nodes a level, however wide the search. Taking out a candidate prunes what grew from it, and the next best
+takes its place. One that was given up and is pinned is continued all the same.
 """
 
 import hashlib
@@ -22,9 +24,11 @@ from smysl_reasoning.compute import ComputeError
 from smysl_reasoning.derivation import THOUGHTS_LIMIT, Derivation
 from smysl_reasoning.dialects.native import Thought, Unreadable
 from smysl_reasoning.errors import TakenOut
+from smysl_reasoning.hopeless import given_up, marked
 from smysl_reasoning.modules import check
 from smysl_reasoning.modules import plan as plan_module
 from smysl_reasoning.modules.base import (
+    HOPELESS,
     Asked,
     CallShape,
     Derived,
@@ -100,6 +104,9 @@ class _Search(Beam[State]):
     def rank(self, state: State) -> Rank:
         return state.rank
 
+    def held(self, state: State) -> bool:
+        return state.held
+
     async def grow(self, level: int) -> None:
         node, expansions = await self.expanded(level)
         found = [one for one in map(self.after, expansions) if one is not None]
@@ -113,12 +120,21 @@ class _Search(Beam[State]):
             if better < self.beam and (written := await self.written(level, node, parent, state)):
                 kept.append(written)
         self.open = []
+        lost: list[State] = []
+        wave = [state for _, state in found]
         for parent, state in open:
-            if len(self.open) == self.beam:
+            if len(self.open) + len(lost) == self.beam:
                 break
-            written = await self.written(level, node, parent, state)
-            if written is not None:
-                (kept if written.answer is not None else self.open).append(written)
+            written = await self.written(level, node, parent, state, self.reason(state, wave))
+            if written is None:
+                continue
+            if written.answer is not None:
+                kept.append(written)
+            elif given_up(written.node) and not written.held:
+                lost.append(written)
+            else:
+                self.open.append(written)
+        self.given_up += lost
         self.finished = sorted(kept, key=lambda state: state.rank, reverse=True)
 
     async def expanded(self, level: int) -> tuple[Node, tuple[Expansion, ...]]:
@@ -198,8 +214,10 @@ class _Search(Beam[State]):
             return None
         return parent, State(derivation, expansion.score, parent.node, held=parent.held)
 
-    async def written(self, level: int, choice: Node, parent: State, state: State) -> State | None:
-        """The state with its node; None where a person took it out."""
+    async def written(
+        self, level: int, choice: Node, parent: State, state: State, reason: str = ""
+    ) -> State | None:
+        """The state with its node; None where a person took it out. `reason`: why it is given up, if it is."""
         derivation = state.derivation
         thoughts = tuple((thought.kind, thought.text) for thought in derivation.thoughts)
         answer = None if derivation.answer is None else normalise(derivation.answer)
@@ -209,7 +227,7 @@ class _Search(Beam[State]):
                 MODULE.label,
                 [*self.asked.inputs, *before, Input("choice", choice)],
                 name=f"state {_name(thoughts)}",
-                prompt=repr(thoughts),
+                prompt=marked(repr(thoughts), self.least if reason else 0.0),
             )
         except TakenOut:
             return None
@@ -217,9 +235,10 @@ class _Search(Beam[State]):
         if node is None:
             node = await draft.finish(
                 "candidate",
-                "\n".join(derivation.lines()),
+                "\n".join(filter(None, [*derivation.lines(), reason])),
                 CandidateData(answer, derivation.plan, thoughts),
                 stats=Stats(confidence=state.score),
+                status="failed" if reason else "done",
             )
         data = node.data if isinstance(node.data, CandidateData) else None
         if draft.held and data is not None and not data.thoughts:
@@ -311,5 +330,6 @@ MODULE = Module(
         "temperature": Option(
             default=0.7, minimum=0.05, maximum=2.0, help="of all but the greedy thought"
         ),
+        "hopeless": HOPELESS,
     },
 )

@@ -43,12 +43,19 @@ def _unanswered(bench: Workbench, choice: Chosen, outside: bool) -> str:
     """Why there is no answer to judge."""
     if not choice.total and not outside:
         return "no derivation was finished"
+    if choice.given_up and not choice.votes and not outside:
+        others = "" if choice.given_up >= choice.total else ", and the others reach no answer"
+        return f"{_many(choice.given_up)} given up as hopeless{others}"
     if bench.desk.dialect.name == "chat":
         # such a model says nothing of what lies outside
         return f"{bench.info.model} gives no answer that can be read"
     if outside or not choice.votes:
         return f"this question seems to lie outside what {bench.info.model} was trained on"
     return "most derivations find the question outside or reach no answer"
+
+
+def _many(derivations: int) -> str:
+    return "the derivation was" if derivations == 1 else f"{derivations} derivations were"
 
 
 def judge(

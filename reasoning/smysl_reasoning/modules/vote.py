@@ -47,8 +47,9 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Chosen:
     others = inputs.many("others", Derived)
     winner, votes = elect(main, others), tally(main, others)
     everyone = ([main] if main else []) + others
+    hopeless = sum(derived.given_up for derived in everyone)
     if len(everyone) < 2:
-        return Chosen(winner, main, votes, len(everyone), None)
+        return Chosen(winner, main, votes, len(everyone), None, hopeless)
     roles = (["main"] if main else []) + ["other"] * len(others)
     draft = bench.draft(
         MODULE.label,
@@ -63,7 +64,7 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Chosen:
         winner = chosen[0] if chosen else winner
     if node is None:
         node = await draft.finish("choice", _shown(votes, len(everyone)), ChoiceData(votes))
-    return Chosen(winner, main, votes, len(everyone), node)
+    return Chosen(winner, main, votes, len(everyone), node, hopeless)
 
 
 def _shown(votes: tuple[tuple[str, int], ...], total: int) -> str:

@@ -10,11 +10,12 @@ from typing import NamedTuple
 from smysl_engines.base import BadCall
 from smysl_reasoning.answers import normalise
 from smysl_reasoning.dialects.chat import Message
+from smysl_reasoning.hopeless import hope, marked
 from smysl_reasoning.modules.base import Derived, Input
 from smysl_reasoning.modules.chat import talk
 from smysl_reasoning.modules.chat.talk import Reply
 from smysl_reasoning.nodes import Node, ReplyData, Stats
-from smysl_reasoning.workbench import Draft, Workbench
+from smysl_reasoning.workbench import Draft, Workbench, digest
 
 SYSTEM = """
 You are a careful problem solver. Work step by step: write each step on a line of its own, short and complete, with
@@ -27,6 +28,8 @@ Your reply has no line that begins with "Answer:". State the final answer of it 
 """
 SCHEMA = talk.json_schema({"answer": {"type": "string", "maxLength": 300}}, ["answer"])
 ANSWER_TOKENS = 192
+PATIENCE = 64
+"""Tokens, a few lines, before which a reply is not given up."""
 ANSWER = re.compile(
     r"^[\s>*_#`-]*(?:the\s+)?(?:final\s+)?answer(?:\s+is)?[*_`\s]*[:=][*_`\s]*(?P<answer>.*?)\s*$",
     re.IGNORECASE,
@@ -75,7 +78,8 @@ async def conclude(
 ) -> Concluded:
     """The answer of a reply to `messages`; where it cannot be read the model is asked once more, under a schema."""
     if said.problem:
-        return Concluded(said.problem, None, None, "", said.stats)
+        text = "\n".join(filter(None, [said.said, said.problem]))
+        return Concluded(text, None, None, said.thinking, said.stats)
     answer = answer_in(said.said)
     stats, text = said.stats, said.said
     if answer is None:
@@ -117,20 +121,21 @@ async def folded(
     *,
     temperature: float,
     tokens: int = talk.REPLY_TOKENS,
+    hopeless: float = 0.0,
 ) -> Derived:
     """A whole derivation in one node of kind candidate, which `messages` ask for. `rests`: what it is made of; `told`:
-    what its words are beside it."""
+    what its words are beside it; `hopeless`: it is given up when its confidence falls below that."""
     prompt = talk.prompt(bench, messages)
     draft = bench.draft(
         label,
         rests,
         name="candidate",
-        prompt=prompt,
+        prompt=marked(digest(prompt), hopeless),
         sampling=talk.sampling(bench, tokens, temperature=temperature),
     )
     if node := await draft.reused():
         return recalled(node, told)._replace(held=draft.held)
-    said = await talk.reply(bench, draft, prompt, "candidate")
+    said = await talk.reply(bench, draft, prompt, "candidate", hope=hope(hopeless, PATIENCE))
     found = await conclude(bench, draft, messages, said)
     node = await draft.finish(
         "candidate",

@@ -1,5 +1,6 @@
 """candidate: a whole derivation folded into one node; sampled, or of the question put in other words first."""
 
+from smysl_reasoning.hopeless import least
 from smysl_reasoning.modules.base import Asked, CallShape, Derived, Inputs, Planning, Settings
 from smysl_reasoning.modules.chat import answering, talk
 from smysl_reasoning.workbench import Workbench
@@ -15,8 +16,15 @@ async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Derived:
     reword = f"\n\n{REWORD.strip()}" if settings["reword"] else ""
     messages = [talk.system(answering.SYSTEM), talk.user(talk.question(asked), reword)]
     warm = float(settings["temperature"])
+    wanted = least(float(settings["hopeless"]), bench.thresholds.hopeless_candidate)
     return await answering.folded(
-        bench, LABEL, messages, asked.inputs, asked.inputs, temperature=warm
+        bench,
+        LABEL,
+        messages,
+        asked.inputs,
+        asked.inputs,
+        temperature=warm,
+        hopeless=wanted if warm else 0.0,
     )
 
 

@@ -19,6 +19,7 @@ from smysl_reasoning.dialects.chat import (
     Segment,
     ids_of,
 )
+from smysl_reasoning.hopeless import Hope
 from smysl_reasoning.modules.base import (
     Asked,
     CallShape,
@@ -53,7 +54,7 @@ class Reply(NamedTuple):
     """It came to its own end."""
     stats: Stats
     problem: str = ""
-    """Why there is nothing to read."""
+    """Why no answer is to be read from it."""
 
 
 class Chosen(NamedTuple):
@@ -196,18 +197,21 @@ async def reply(
     *,
     constraint: Constraint | None = None,
     thinking: bool = True,
+    hope: Hope | None = None,
 ) -> Reply:
-    """One reply, which a node of `kind` is to hold; goes on where a crash cut it off. Raises `EngineError`,
-    `BudgetSpent`, `WouldCall`."""
+    """One reply, which a node of `kind` is to hold; goes on where a crash cut it off. Once `hope` fades it is cut off,
+    which is its problem. Raises `EngineError`, `BudgetSpent`, `WouldCall`."""
     if full := no_room(bench, asked):
         return Reply("", "", False, Stats(), full)
     lines = lines_of(bench, draft, constraint)
-    lines.resume(draft.journaled())
+    if hope is None:
+        lines.resume(draft.journaled())
     try:
-        line = await lines.line(asked, Telling(bench, draft, kind))
+        line = await lines.line(asked, Telling(bench, draft, kind), hope=hope)
     finally:
         lines.close()
-    return read(bench, line, draft.sampling, thinking=thinking)
+    found = read(bench, line, draft.sampling, thinking=thinking)
+    return found._replace(problem=hope.reason) if hope is not None and line.hopeless else found
 
 
 async def written(

@@ -12,6 +12,7 @@ from smysl_engines.base import Sampling
 from smysl_reasoning.calls import Line, Lines
 from smysl_reasoning.dialects.chat import Begun, Hearing, Message, Part
 from smysl_reasoning.errors import TakenOut
+from smysl_reasoning.hopeless import given_up, marked, without_reason
 from smysl_reasoning.modules.base import (
     Asked,
     CallShape,
@@ -25,7 +26,7 @@ from smysl_reasoning.modules.base import (
 from smysl_reasoning.modules.beam import Beam, Rank
 from smysl_reasoning.modules.chat import answering, check, talk
 from smysl_reasoning.modules.together import together
-from smysl_reasoning.nodes import Expansion, Node, ReplyData, SearchData, Stats
+from smysl_reasoning.nodes import Expansion, Node, ReplyData, SearchData, Stats, Status
 from smysl_reasoning.workbench import Draft, Workbench, digest, line_stats
 
 LABEL = "tree@1"
@@ -79,6 +80,9 @@ class _Search(Beam[State]):
     def rank(self, state: State) -> Rank:
         return (True, state.score)
 
+    def held(self, state: State) -> bool:
+        return state.held
+
     async def grow(self, level: int) -> None:
         choice, expansions = await self.expanded(level)
         found = []
@@ -90,11 +94,16 @@ class _Search(Beam[State]):
                 found.append((parent, state))
         found.sort(key=lambda pair: -pair[1].score)
         kept: list[State] = []
+        wave = [state for _, state in found]
         for parent, state in found:
             alike = [one for one in kept if (one.answer is None) == (state.answer is None)]
-            if len(alike) < self.beam and (written := await self.written(choice, parent, state)):
+            if len(alike) == self.beam:
+                continue
+            reason = self.reason(state, wave) if state.answer is None else ""
+            if written := await self.written(choice, parent, state, reason):
                 kept.append(written)
-        self.open = [state for state in kept if state.answer is None]
+        self.open = [state for state in kept if state.answer is None and not _lost(state)]
+        self.given_up += [state for state in kept if state.answer is None and _lost(state)]
         ended = [*self.finished, *(state for state in kept if state.answer is not None)]
         self.finished = sorted(ended, key=lambda state: -state.score)[: self.beam]
 
@@ -189,8 +198,10 @@ class _Search(Beam[State]):
         chosen = await talk.choose(self.bench, prompt, check.OPTIONS)
         return chosen.probabilities[0], chosen.stats
 
-    async def written(self, choice: Node, parent: State, state: State) -> State | None:
-        """The state with its node; None where a person took it out."""
+    async def written(
+        self, choice: Node, parent: State, state: State, reason: str = ""
+    ) -> State | None:
+        """The state with its node; None where a person took it out. `reason`: why it is given up, if it is."""
         name = hashlib.blake2b(repr(state.lines).encode(), digest_size=6).hexdigest()
         after = [Input("after", parent.node)] if parent.node else []
         try:
@@ -198,7 +209,7 @@ class _Search(Beam[State]):
                 LABEL,
                 [*self.asked.inputs, *after, Input("choice", choice)],
                 name=f"state {name}",
-                prompt=repr(state.lines),
+                prompt=marked(repr(state.lines), self.least if reason else 0.0),
             )
         except TakenOut:
             return None
@@ -206,13 +217,16 @@ class _Search(Beam[State]):
         if node is None:
             value = answering.value_of(state.answer) if state.answer else None
             stats = Stats(confidence=state.score)
-            text = "\n".join(state.lines)
-            node = await draft.finish("candidate", text, ReplyData(value), stats=stats)
+            text = "\n".join(filter(None, [*state.lines, reason]))
+            status: Status = "failed" if reason else "done"
+            node = await draft.finish(
+                "candidate", text, ReplyData(value), stats=stats, status=status
+            )
         if not draft.held:
             return state._replace(node=node)
         # a person's words: they are gone on from, or answer
-        answer = answering.answer_in(node.text)
-        return State(tuple(node.text.splitlines()), 1.0, node, answer, True)
+        text = without_reason(node)
+        return State(tuple(text.splitlines()), 1.0, node, answering.answer_in(text), True)
 
     def derived(self, state: State) -> Derived:
         assert state.node is not None
@@ -223,6 +237,10 @@ class _Search(Beam[State]):
         # a state is told without thinking: a line is all that is asked for
         begun = Begun("", (Part("step", "".join(f"{line}\n" for line in state.lines)),))
         return talk.prompt(self.bench, self.messages, thinking=False, begun=begun)
+
+
+def _lost(state: State) -> bool:
+    return state.node is not None and given_up(state.node) and not state.held
 
 
 def _shown(expansions: Sequence[Expansion]) -> str:
