@@ -5,25 +5,22 @@ Knows ONNX Runtime's operators and the tensors' names; never the store, a sessio
 pooled. The graph's inputs and outputs are described in docs/engines.md.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from onnx import ModelProto, NodeProto, TensorProto, helper, save_model
+from onnx import ModelProto, TensorProto, helper, save_model
 
 from smysl_build_engines.encoder import Encoder, parts_of
 from smysl_build_engines.graph import IR_VERSION, OPSET
-from smysl_build_engines.quantise import Format, quantise
+from smysl_build_engines.graph_builder import CONTRIB, GraphBuilder
+from smysl_build_engines.quantise import quantise
 from smysl_build_engines.recipe import Recipe
 from smysl_build_engines.rounding import join
 from smysl_build_engines.tensors import Tensors
 from smysl_build_engines.weights_file import WeightsFile
 from smysl_engines.onnx import GRAPH_FILE, WEIGHTS_FILE
 
-_CONTRIB = "com.microsoft"
-_INT8_ACTIVATIONS = 4
-"""MatMulNBits accuracy level: activations are rounded to int8 per block before the product."""
 _UNSEEN = -1e30
 """Added to scores beyond a text's end: their share of attention is exactly 0, unlike with the
 operator's own -10,000 for scores beyond that."""
@@ -46,8 +43,8 @@ def write_encoder_graph(
     save_model(model, folder / GRAPH_FILE)
 
 
-class _Builder:
-    """Grows one graph; every method adds nodes and returns the name of its result."""
+class _Builder(GraphBuilder):
+    """An encoder's."""
 
     def __init__(
         self,
@@ -61,10 +58,9 @@ class _Builder:
         self._encoder = encoder
         self._weights = weights
         self._recipe = recipe
-        self._file = output
+        super().__init__(output)
         self._context = context
         self._progress = progress
-        self._nodes: list[NodeProto] = []
 
     def build(self) -> ModelProto:
         e = self._encoder
@@ -86,7 +82,7 @@ class _Builder:
             helper.make_graph(
                 self._nodes, "encoder", inputs, [output_info], initializer=self._file.tensors
             ),
-            opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(_CONTRIB, 1)],
+            opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, 1)],
             ir_version=IR_VERSION,
             producer_name="smysl-build",
         )
@@ -166,43 +162,12 @@ class _Builder:
     def _product(self, name: str, x: str, output: str) -> str:
         form = self._encoder.format_of(name, self._recipe)
         if form is not None:
-            return self._rounded_product(name, x, output, form)
+            pieces = [
+                quantise(piece, form)
+                for part in parts_of(name)
+                for piece in self._weights.chunks(f"{part}.weight")
+            ]
+            return self._rounded_product(name, x, output, join(pieces))
         weight = np.concatenate([self._weights[f"{part}.weight"] for part in parts_of(name)])
         self._file.store(f"{name}.weight", np.ascontiguousarray(weight.T))
         return self._node("MatMul", [x, f"{name}.weight"], output)
-
-    def _rounded_product(self, name: str, x: str, output: str, form: Format) -> str:
-        pieces = [
-            quantise(piece, form)
-            for part in parts_of(name)
-            for piece in self._weights.chunks(f"{part}.weight")
-        ]
-        stored = join(pieces)
-        inputs = [x, f"{name}.codes", f"{name}.scales"]
-        self._file.store(f"{name}.codes", stored.codes)
-        self._file.store(f"{name}.scales", stored.scales)
-        if stored.zeros is not None:
-            inputs.append(f"{name}.zeros")
-            self._file.store(f"{name}.zeros", stored.zeros)
-        rows, width = self._encoder.product_shape(name)
-        return self._contrib(
-            "MatMulNBits",
-            inputs,
-            [output],
-            K=width,
-            N=rows,
-            bits=form.bits,
-            block_size=form.block,
-            accuracy_level=_INT8_ACTIVATIONS,
-        )
-
-    def _node(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
-        self._nodes.append(helper.make_node(kind, inputs, [output], **attributes))
-        return output
-
-    def _contrib(
-        self, kind: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any
-    ) -> str:
-        node = helper.make_node(kind, inputs, outputs, domain=_CONTRIB, **attributes)
-        self._nodes.append(node)
-        return outputs[0]

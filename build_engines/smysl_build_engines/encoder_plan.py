@@ -8,14 +8,13 @@ from math import prod
 from smysl_build_engines.encoder import Encoder
 from smysl_build_engines.encoder_folder import EncoderCheckpoint
 from smysl_build_engines.errors import BadRequest, UnsupportedModel
+from smysl_build_engines.groups import Group, Groups, megabytes
 from smysl_build_engines.plan import (
     BACKEND,
     VERIFIED_A_SECOND,
     WRITTEN_A_SECOND,
     BuildPlan,
-    Group,
     check_name,
-    megabytes,
 )
 from smysl_build_engines.recipe import Recipe
 from smysl_build_engines.tensors import CHUNK_BYTES
@@ -99,32 +98,19 @@ def plan_encoder(
 
 def _groups(encoder: Encoder, recipe: Recipe, context: int) -> tuple[Group, ...]:
     """By place in the model and format, in the order of the graph."""
-    found: dict[tuple[str, str], tuple[int, int]] = {}
-
-    def add(name: str, text: str, parameters: int, size: int) -> None:
-        before = found.get((name, text), (0, 0))
-        found[name, text] = before[0] + parameters, before[1] + size
-
+    groups = Groups()
     words = encoder.vocab_size * encoder.hidden_size
     width = 2 if recipe.quantised else 4
-    add("embedding", f"float{8 * width}", words, width * words)
+    groups.add("embedding", f"float{8 * width}", words, width * words)
     tables = (encoder.table_positions + encoder.token_types) * encoder.hidden_size
-    add("positions", "float32", tables, 4 * context * encoder.hidden_size)
+    groups.add("positions", "float32", tables, 4 * context * encoder.hidden_size)
     for product in encoder.products():
         rows, columns = encoder.product_shape(product)
         form, place = encoder.format_of(product, recipe), _PLACES[product.rsplit(".", 1)[1]]
-        if form is None:
-            add(place, "float32", rows * columns, 4 * rows * columns)
-        else:
-            kind = "symmetric" if form.symmetric else "asymmetric"
-            text = f"{form.bits} bits, blocks of {form.block}, {kind}"
-            add(place, text, rows * columns, form.bytes_of(rows, columns))
+        groups.add_product(place, rows, columns, form)
     small = sum(shape[0] for shape in encoder.shapes().values() if len(shape) == 1)
-    add("norms", "float32", small, 4 * small)
-    return tuple(
-        Group(name=name, format=text, parameters=parameters, bytes=size)
-        for (name, text), (parameters, size) in found.items()
-    )
+    groups.add("norms", "float32", small, 4 * small)
+    return groups.all()
 
 
 def _write_memory(encoder: Encoder, recipe: Recipe) -> int:

@@ -21,18 +21,11 @@ from smysl_build_engines.errors import VerificationFailed
 from smysl_build_engines.quantise import Precision
 from smysl_build_engines.stored import Rounded, check_rounding
 from smysl_build_engines.tensors import Float32, Tensors
+from smysl_build_engines.verify import judge
 from smysl_engines.encoder import EncoderModel, pooled
 from smysl_engines.manifest import Pooling, Verification
 
 TEXT_LENGTHS = (1, 2, 5, 9, 16, 23, 48, 64)
-MAX_FP32_DIFFERENCE = 1e-3
-"""Absolute, of any feature of a hidden state, which a norm keeps near 1. The same sums in another
-order differ by about 1e-5."""
-MAX_EXACT_DIFFERENCE = 2e-3
-"""Relative, of a quantised graph whose activations stay float32."""
-MAX_ROUNDED_DIFFERENCE = 0.5
-"""Relative, of a quantised encoder as it runs: rounding activations to int8 costs some per cent; a
-wrong product is beyond 1."""
 _DIVERGED = 0.005
 """Relative, of the states after a layer: beyond what the order of sums explains."""
 
@@ -64,7 +57,7 @@ def verify_encoder(
             exact = _run(EncoderModel(path), texts)
         difference = _compare(exact, expected, original, pooling).relative_difference
         result = msgspec.structs.replace(result, exact_difference=difference)
-    if failure := _judge(result, precision):
+    if failure := judge(result, precision, "a hidden state", "hidden states"):
         where = _first_diverged(graph, EncoderReference(encoder, stored), texts[-1])
         raise VerificationFailed(
             f"the built {precision} encoder is {failure}, beginning with {where}. Nothing was "
@@ -112,23 +105,6 @@ def _nearest(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
     cosines = vectors @ vectors.T
     np.fill_diagonal(cosines, -np.inf)
     return np.asarray(cosines.argmax(axis=1), np.intp)
-
-
-def _judge(result: Verification, precision: Precision) -> str | None:
-    """What is wrong, if anything is."""
-    if precision == "fp32":
-        checks = [("a hidden state", result.max_difference, MAX_FP32_DIFFERENCE)]
-    else:
-        exact = float("nan") if result.exact_difference is None else result.exact_difference
-        checks = [
-            ("hidden states without rounded activations", exact, MAX_EXACT_DIFFERENCE),
-            ("hidden states", result.relative_difference, MAX_ROUNDED_DIFFERENCE),
-        ]
-    for what, value, limit in checks:
-        # not "value > limit": a difference that is not a number fails too
-        if not value <= limit:
-            return f"{value:.3g} off the reference in {what} (the limit is {limit:g})"
-    return None
 
 
 def _first_diverged(graph: Path, reference: EncoderReference, text: Sequence[int]) -> str:

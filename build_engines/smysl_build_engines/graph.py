@@ -5,20 +5,18 @@ Knows ONNX Runtime's operators and the tensors' names; never the store, a sessio
 The graph's inputs and outputs are described in docs/engines.md.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, save_model
+from onnx import ModelProto, TensorProto, ValueInfoProto, helper, save_model
 
 from smysl_build_engines.decoder import Decoder
-from smysl_build_engines.quantise import Format
+from smysl_build_engines.graph_builder import CONTRIB, GraphBuilder
 from smysl_build_engines.recipe import (
     HEAD,
     PARTS,
     Recipe,
-    product_shape,
     split_product,
 )
 from smysl_build_engines.rotary import tables
@@ -29,9 +27,6 @@ from smysl_engines.onnx import GRAPH_FILE, WEIGHTS_FILE
 
 OPSET = 17
 IR_VERSION = 8
-_CONTRIB = "com.microsoft"
-_INT8_ACTIVATIONS = 4
-"""MatMulNBits accuracy level: activations are rounded to int8 per block before the product."""
 
 Progress = Callable[[str], None]
 
@@ -55,8 +50,8 @@ def write_graph(
     save_model(model, folder / GRAPH_FILE)
 
 
-class _Builder:
-    """Grows one graph; every method adds nodes and returns the name of its result."""
+class _Builder(GraphBuilder):
+    """A decoder's."""
 
     def __init__(
         self,
@@ -72,10 +67,9 @@ class _Builder:
         self._weights = weights
         self._recipe = recipe
         self._rounder = rounder
-        self._file = output
+        super().__init__(output)
         self._context = context
         self._progress = progress
-        self._nodes: list[NodeProto] = []
 
     def build(self) -> ModelProto:
         d = self._decoder
@@ -99,7 +93,7 @@ class _Builder:
                 self._outputs(),
                 initializer=self._file.tensors,
             ),
-            opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(_CONTRIB, 1)],
+            opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, 1)],
             ir_version=IR_VERSION,
             producer_name="smysl-build",
         )
@@ -244,41 +238,10 @@ class _Builder:
     def _product(self, name: str, x: str, output: str) -> str:
         form = self._recipe.format_of(name, self._decoder)
         if form is not None:
-            return self._rounded_product(name, x, output, form)
+            return self._rounded_product(name, x, output, self._rounder.product(name, form))
         weight = whole(name, self._decoder, self._weights)
         self._file.store(f"{name}.weight", np.ascontiguousarray(weight.T))
         return self._node("MatMul", [x, f"{name}.weight"], output)
-
-    def _rounded_product(self, name: str, x: str, output: str, form: Format) -> str:
-        stored = self._rounder.product(name, form)
-        rows, width = product_shape(name, self._decoder)
-        inputs = [x, f"{name}.codes", f"{name}.scales"]
-        self._file.store(f"{name}.codes", stored.codes)
-        self._file.store(f"{name}.scales", stored.scales)
-        if stored.zeros is not None:
-            inputs.append(f"{name}.zeros")
-            self._file.store(f"{name}.zeros", stored.zeros)
-        return self._contrib(
-            "MatMulNBits",
-            inputs,
-            [output],
-            K=width,
-            N=rows,
-            bits=form.bits,
-            block_size=form.block,
-            accuracy_level=_INT8_ACTIVATIONS,
-        )
-
-    def _node(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
-        self._nodes.append(helper.make_node(kind, inputs, [output], **attributes))
-        return output
-
-    def _contrib(
-        self, kind: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any
-    ) -> str:
-        node = helper.make_node(kind, inputs, outputs, domain=_CONTRIB, **attributes)
-        self._nodes.append(node)
-        return outputs[0]
 
     def _inputs(self) -> list[ValueInfoProto]:
         whole_number, number = TensorProto.INT64, TensorProto.INT32

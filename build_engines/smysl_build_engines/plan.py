@@ -13,6 +13,7 @@ from smysl_build_engines.calibration import MAX_TOKENS
 from smysl_build_engines.checkpoint import CALIBRATION_FILE, Checkpoint
 from smysl_build_engines.decoder import Decoder
 from smysl_build_engines.errors import BadCheckpoint, BadRequest, UnsupportedModel
+from smysl_build_engines.groups import Group, Groups, megabytes
 from smysl_build_engines.low_rank import Adapter
 from smysl_build_engines.padding import pad_heads
 from smysl_build_engines.quantise import Precision
@@ -26,21 +27,6 @@ MAX_CONTEXT = 4096
 """Rotary tables and KV memory are sized by it;
 a longer model is cut unless the caller asks otherwise.
 """
-
-
-class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """Tensors of one kind and format."""
-
-    name: str
-    format: str
-    parameters: int
-    bytes: int
-
-    def line(self) -> str:
-        return (
-            f"  {self.name:<10} {self.format:<28} {self.parameters / 1e6:>10.2f} M "
-            f"{megabytes(self.bytes):>12}"
-        )
 
 
 class PlannedAdapter(msgspec.Struct, frozen=True, kw_only=True):
@@ -236,38 +222,25 @@ def _count(shape: tuple[int, ...]) -> int:
 
 def _groups(decoder: Decoder, recipe: Recipe, context: int) -> tuple[Group, ...]:
     """By place in the model and format, in the order of the graph."""
-    found: dict[tuple[str, str], tuple[int, int]] = {}
-
-    def add(name: str, text: str, parameters: int, size: int) -> None:
-        before = found.get((name, text), (0, 0))
-        found[name, text] = before[0] + parameters, before[1] + size
-
+    groups = Groups()
     embedding = decoder.vocab_size * decoder.hidden_size
     width = 2 if recipe.quantised else 4
-    add("embedding", f"float{8 * width}", embedding, width * embedding)
+    groups.add("embedding", f"float{8 * width}", embedding, width * embedding)
     for product in products(decoder):
         rows, columns = product_shape(product, decoder)
         form = recipe.format_of(product, decoder)
         place = "head" if product == HEAD else _PLACES[product.rsplit(".", 1)[1]]
-        if form is None:
-            add(place, "float32", rows * columns, 4 * rows * columns)
-        else:
-            kind = "symmetric" if form.symmetric else "asymmetric"
-            text = f"{form.bits} bits, blocks of {form.block}, {kind}"
-            add(place, text, rows * columns, form.bytes_of(rows, columns))
+        groups.add_product(place, rows, columns, form)
     if recipe.wide:
         sizes = [product_shape(product, decoder) for product in products(decoder)]
         parameters = sum(rows * columns for rows, columns in sizes)
         scales = sum(4 * rows for rows, _ in sizes)
-        add("wide graph", "8 bits, one scale a column", 0, parameters + scales)
+        groups.add("wide graph", "8 bits, one scale a column", 0, parameters + scales)
     small = sum(_count(s) for n, s in decoder.shapes().items() if len(s) == 1)
-    add("norms", "float32", small, 4 * small)
+    groups.add("norms", "float32", small, 4 * small)
     turns = sum(2 * len(rope.frequencies) for rope in decoder.ropes) * context
-    add("positions", "float32", 0, 4 * turns)
-    return tuple(
-        Group(name=name, format=text, parameters=parameters, bytes=size)
-        for (name, text), (parameters, size) in found.items()
-    )
+    groups.add("positions", "float32", 0, 4 * turns)
+    return groups.all()
 
 
 _PLACES = {"qkv": "attention", "o": "attention", "gate_up": "mlp", "down": "mlp"}
@@ -319,7 +292,3 @@ def _seconds(decoder: Decoder, recipe: Recipe, parameters: int, adapters: int) -
         passes = 8 * 2 * MAX_TOKENS * parameters
         seconds += (8 * cubes * len(decoder.layers) + passes) / 60e9
     return seconds
-
-
-def megabytes(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB"

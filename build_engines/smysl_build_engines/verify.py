@@ -113,15 +113,17 @@ def compare(measured: Float32, expected: Float32, original: Float32) -> Verifica
     )
 
 
-def judge(result: Verification, precision: Precision) -> str | None:
-    """What is wrong, if anything is."""
+def judge(
+    result: Verification, precision: Precision, one: str = "a logit", several: str = "the logits"
+) -> str | None:
+    """What is wrong, if anything is; `one`, `several`: of what was compared."""
     if precision == "fp32":
-        checks = [("a logit", result.max_difference, MAX_FP32_DIFFERENCE)]
+        checks = [(one, result.max_difference, MAX_FP32_DIFFERENCE)]
     else:
         exact = float("nan") if result.exact_difference is None else result.exact_difference
         checks = [
-            ("the logits without rounded activations", exact, MAX_EXACT_DIFFERENCE),
-            ("the logits", result.relative_difference, MAX_ROUNDED_DIFFERENCE),
+            (f"{several} without rounded activations", exact, MAX_EXACT_DIFFERENCE),
+            (several, result.relative_difference, MAX_ROUNDED_DIFFERENCE),
         ]
     for what, value, limit in checks:
         # not "value > limit": a difference that is not a number fails too

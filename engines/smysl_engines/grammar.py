@@ -4,9 +4,7 @@ Knows a tokenizer's file and token ids; never logits, a model or a row of the ba
 the work and is loaded by the first call that needs it.
 """
 
-import os
 import threading
-import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -19,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smysl_engines.base import BadCall, Call, EngineError, Grammar, JsonSchema, Regex
+from smysl_engines.tokenizer_file import TokenizerFile
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher, LLTokenizer
@@ -147,19 +146,13 @@ class Grammars:
     """The grammars of one engine. Any thread may call; each matcher then is its call's own."""
 
     def __init__(self, tokenizer: Path, vocabulary: int, model: str) -> None:
-        """`tokenizer` is opened, and read only when a call needs it: a rebuilt engine replaces the
-        folder under a running one."""
+        """`tokenizer` is read only when a call needs it."""
+        self._file = TokenizerFile(tokenizer)
         self._vocabulary = vocabulary
         self._model = model
         self._lock = threading.Lock()
         self._tokens: Tokens | None = None
         self._compiled: OrderedDict[Regex | JsonSchema | Grammar, LLMatcher] = OrderedDict()
-        try:
-            self._file: int | None = os.open(tokenizer, os.O_RDONLY)
-        except FileNotFoundError:
-            self._file = None
-        else:
-            weakref.finalize(self, os.close, self._file)
 
     def matcher(self, call: Call) -> Matcher | None:
         """A matcher at the call's start, after what its prompt holds of the output already;
@@ -193,11 +186,10 @@ class Grammars:
         return matcher
 
     def _read_tokens(self) -> Tokens:
-        if self._file is None:
+        if not self._file.exists:
             raise self._refusal("it has no tokenizer.json")
         try:
-            text = os.pread(self._file, os.fstat(self._file).st_size, 0)
-            return Tokens(text, self._vocabulary)
+            return Tokens(self._file.read(), self._vocabulary)
         except ImportError as error:
             raise EngineError(
                 f"Regex, JsonSchema and Grammar need llguidance ({error}): pip install llguidance"

@@ -4,9 +4,7 @@ Knows a tokenizer's file and token ids; never logits, a model or a row of the ba
 for in bytes, so one may begin and end anywhere in a token, even inside a character.
 """
 
-import os
 import threading
-import weakref
 from collections import OrderedDict
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +13,7 @@ import msgspec
 
 from smysl_engines.base import BadCall, Call, Choice
 from smysl_engines.token_bytes import TokenBytes, token_bytes
+from smysl_engines.tokenizer_file import TokenizerFile
 
 KEPT = 4
 """Compiled sets kept for the next call that has the same; the largest takes some 10 MB."""
@@ -44,19 +43,13 @@ class Stops:
     """The stop texts of one engine. Any thread may call."""
 
     def __init__(self, tokenizer: Path, vocabulary: int, model: str) -> None:
-        """`tokenizer` is opened, and read only when a call needs it: a rebuilt engine replaces the
-        folder under a running one."""
+        """`tokenizer` is read only when a call needs it."""
+        self._file = TokenizerFile(tokenizer)
         self._vocabulary = vocabulary
         self._model = model
         self._lock = threading.Lock()
         self._tokens: TokenBytes | None = None
         self._compiled: OrderedDict[tuple[str, ...], _Automaton] = OrderedDict()
-        try:
-            self._file: int | None = os.open(tokenizer, os.O_RDONLY)
-        except FileNotFoundError:
-            self._file = None
-        else:
-            weakref.finalize(self, os.close, self._file)
 
     def texts(self, call: Call) -> StopTexts | None:
         """The call's stop texts at the start of its output, after what its prompt holds of it
@@ -82,11 +75,10 @@ class Stops:
         return stops
 
     def _read_tokens(self) -> TokenBytes:
-        if self._file is None:
+        if not self._file.exists:
             raise self._refusal("it has no tokenizer.json")
         try:
-            text = os.pread(self._file, os.fstat(self._file).st_size, 0)
-            return token_bytes(text, self._vocabulary)
+            return token_bytes(self._file.read(), self._vocabulary)
         except (OSError, ValueError, msgspec.MsgspecError) as error:
             raise self._refusal(f"its tokenizer.json cannot be used ({error})") from error
 
