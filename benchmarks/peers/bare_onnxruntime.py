@@ -16,7 +16,10 @@ import onnxruntime as ort
 from benchmarks.peers.peer import Answer, Ask, Peer, Unsupported
 
 from smysl_engines.manifest import load_manifest
+from smysl_engines.rows import arena_lengths
 from smysl_engines.shelf import find_engine
+
+Kv = npt.NDArray[np.float32]
 
 NAME = "qwen2-random"
 _ROWS = 16
@@ -34,7 +37,7 @@ class BareOnnxRuntime(Peer):
 
     def open(self, folder: Path, threads: int) -> None:
         directory = find_engine(folder / "smysl", NAME).directory
-        self._shape = shape = load_manifest(directory).architecture
+        self._shape = load_manifest(directory).architecture
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -51,9 +54,7 @@ class BareOnnxRuntime(Peer):
         if unknown:
             raise Unsupported(f"the graph has inputs this loop does not feed: {sorted(unknown)}")
         self._held: tuple[int, ...] = ()
-        self._kv: npt.NDArray[np.float32] = np.zeros(
-            (shape.layers, 2, _ROWS, shape.kv_heads, shape.context, shape.head_dim), np.float32
-        )
+        self._memories: dict[int, Kv] = {}
 
     def settings(self) -> dict[str, str]:
         return {
@@ -76,13 +77,15 @@ class BareOnnxRuntime(Peer):
         self._held = ()
         first_s = time.perf_counter() - started
         length = len(ask.prompt)
-        for row in range(1, count):
-            self._kv[:, :, row, :, :length] = self._kv[:, :, 0, :, :length]
+        memory = self._memory(length + ask.tokens)
+        for row in range(count):
+            memory[:, :, row, :, :length] = self._prompt_kv[:, :, 0, :, :length]
         tokens = np.full((count, 1), self._first, np.int64)
         made = [tokens[:, 0].copy()]
         ends, total = np.zeros(count, np.int32), np.zeros((), np.int32)
         logits = np.empty((count, 1, self._shape.vocabulary), np.float32)
-        binding = self._bind(tokens, ends, total, np.zeros((count, 1, 1), np.int64), logits)
+        asked = np.zeros((count, 1, 1), np.int64)
+        binding = self._bind(memory, tokens, ends, total, asked, logits)
         for place in range(length, length + ask.tokens - 1):
             ends[:], total[...] = place, place + 1
             self._session.run_with_iobinding(binding)
@@ -93,10 +96,12 @@ class BareOnnxRuntime(Peer):
 
     def warm(self, prompt: tuple[int, ...], count: int, way: str = "") -> None:
         logits = np.empty((1, 1, self._shape.vocabulary), np.float32)
+        self._prompt_kv = self._memory(len(prompt))
         for start in range(0, len(prompt), _CHUNK):
             tokens = np.array([prompt[start : start + _CHUNK]], np.int64)
             end = start + tokens.shape[1]
             binding = self._bind(
+                self._prompt_kv,
                 tokens,
                 np.array([end - 1], np.int32),
                 np.array(end, np.int32),
@@ -106,8 +111,18 @@ class BareOnnxRuntime(Peer):
             self._session.run_with_iobinding(binding)
         self._held, self._first = prompt, int(logits[0, 0].argmax())
 
+    def _memory(self, positions: int) -> Kv:
+        """Not much longer than needed: attention in the open is computed over all of it."""
+        shape = self._shape
+        length = next(one for one in arena_lengths(shape.context) if one >= positions)
+        if length not in self._memories:
+            dimensions = (shape.layers, 2, _ROWS, shape.kv_heads, length, shape.head_dim)
+            self._memories[length] = np.zeros(dimensions, np.float32)
+        return self._memories[length]
+
     def _bind(
         self,
+        memory: Kv,
         tokens: npt.NDArray[np.int64],
         ends: npt.NDArray[np.int32],
         total: npt.NDArray[np.int32],
@@ -126,9 +141,9 @@ class BareOnnxRuntime(Peer):
         for name, array in [*inputs.items(), ("positions", positions)]:
             binding.bind_input(*_place(name, array))
         binding.bind_output(*_place("logits", logits))
-        for layer, keys_and_values in enumerate(self._kv):
-            for what, memory in zip(("key", "value"), keys_and_values, strict=True):
-                rows = memory[: len(tokens)]
+        for layer, keys_and_values in enumerate(memory):
+            for what, held in zip(("key", "value"), keys_and_values, strict=True):
+                rows = held[: len(tokens)]
                 binding.bind_input(*_place(f"past_{what}_{layer}", rows))
                 binding.bind_output(*_place(f"present_{what}_{layer}", rows))
         return binding

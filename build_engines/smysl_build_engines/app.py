@@ -56,6 +56,11 @@ class MethodName(enum.StrEnum):
     gptq = "gptq"
 
 
+class AttentionName(enum.StrEnum):
+    fused = "fused"
+    open = "open"
+
+
 class AdaptersName(enum.StrEnum):
     bank = "bank"
     merged = "merged"
@@ -127,6 +132,13 @@ def command(
             "three times the memory.",
         ),
     ] = False,
+    attention: Annotated[
+        AttentionName | None,
+        typer.Option(
+            help="fused: one operator a layer; open: products, faster for all but small models. "
+            "Default: by the size."
+        ),
+    ] = None,
     context: Annotated[
         int | None, typer.Option(help="Most tokens of prompt and output together.")
     ] = None,
@@ -183,6 +195,7 @@ def command(
             mixed=mixed,
             head_bits=_head_bits(head_bits),
             wide=wide,
+            attention=None if attention is None else attention.value,
         )
         target = EngineStore(store or default_shelf(), _progress)
         if is_encoder(folder):

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 from onnx import ModelProto, TensorProto, ValueInfoProto, helper, save_model
 
+from smysl_build_engines.attention import AttentionBuilder
 from smysl_build_engines.decoder import Decoder
-from smysl_build_engines.graph_builder import CONTRIB, GraphBuilder
+from smysl_build_engines.graph_builder import CONTRIB
 from smysl_build_engines.recipe import (
     HEAD,
     PARTS,
     Recipe,
     split_product,
 )
-from smysl_build_engines.rotary import tables
 from smysl_build_engines.rounding import Rounder, whole
 from smysl_build_engines.tensors import Tensors
 from smysl_build_engines.weights_file import WeightsFile
@@ -50,7 +50,7 @@ def write_graph(
     save_model(model, folder / GRAPH_FILE)
 
 
-class _Builder(GraphBuilder):
+class _Builder(AttentionBuilder):
     """A decoder's."""
 
     def __init__(
@@ -63,12 +63,10 @@ class _Builder(GraphBuilder):
         context: int,
         progress: Progress,
     ) -> None:
-        self._decoder = decoder
+        super().__init__(decoder, recipe.attention or "fused", context, output)
         self._weights = weights
         self._recipe = recipe
         self._rounder = rounder
-        super().__init__(output)
-        self._context = context
         self._progress = progress
 
     def build(self) -> ModelProto:
@@ -100,16 +98,8 @@ class _Builder(GraphBuilder):
 
     def _constants(self) -> None:
         d = self._decoder
-        for number, rope in enumerate(d.ropes):
-            cos, sin = tables(rope, self._context)
-            self._file.store(f"rotary.{number}.cos", cos)
-            self._file.store(f"rotary.{number}.sin", sin)
         self._file.constant("mlp.halves", np.array([d.intermediate_size] * 2, np.int64))
-        if d.qk_norm:
-            queries, keys = (d.widths[part][0] for part in "qk")
-            self._file.constant("qkv.widths", np.array([queries, keys, keys], np.int64))
-            self._file.constant("heads.apart", np.array([0, 0, -1, d.head_dim], np.int64))
-            self._file.constant("heads.joined", np.array([0, 0, -1], np.int64))
+        self._attention_constants()
 
     def _embed(self) -> str:
         name, scale = "embedding.weight", self._decoder.embedding_scale
@@ -128,12 +118,6 @@ class _Builder(GraphBuilder):
         name = f"{x}.scale"
         self._file.constant(name, np.array(scale, np.float32))
         return self._node("Mul", [x, name], f"{x}.scaled")
-
-    def _softcapped(self, x: str, cap: float) -> str:
-        name = f"{x}.cap"
-        self._file.constant(name, np.array(cap, np.float32))
-        bent = self._node("Tanh", [self._node("Div", [x, name], f"{x}.relative")], f"{x}.bent")
-        return self._node("Mul", [bent, name], f"{x}.capped")
 
     def _norm_weight(self, name: str) -> str:
         weight = self._weights[f"{name}.weight"] + np.float32(self._decoder.norm_offset)
@@ -169,29 +153,13 @@ class _Builder(GraphBuilder):
         return self._scaled(change, d.residual_scale)
 
     def _attention(self, number: int, x: str) -> str:
-        d, name, layer = self._decoder, f"layers.{number}", self._decoder.layers[number]
-        qkv = self._linear(f"{name}.qkv", x)
-        inputs = [qkv, "", ""]
-        if d.qk_norm:
-            parts = [f"{name}.{part}" for part in "qkv"]
-            self._nodes.append(helper.make_node("Split", [qkv, "qkv.widths"], parts, axis=-1))
-            inputs = [self._head_norm(part) for part in parts[:2]] + parts[2:]
-        inputs += [f"past_key_{number}", f"past_value_{number}"]
-        inputs += ["seqlens_k", "total_sequence_length"]
-        if layer.rope is not None:
-            inputs += [f"rotary.{layer.rope}.cos", f"rotary.{layer.rope}.sin"]
-        self._contrib(
-            "GroupQueryAttention",
-            inputs,
-            [f"{name}.mixed", f"present_key_{number}", f"present_value_{number}"],
-            num_heads=d.num_attention_heads,
-            kv_num_heads=d.num_key_value_heads,
-            do_rotary=int(layer.rope is not None),
-            scale=d.attention_scale,
-            softcap=d.attention_softcap or 0.0,
-            local_window_size=-1 if layer.window is None else layer.window,
-        )
-        return self._linear(f"{name}.o", f"{name}.mixed")
+        name = f"layers.{number}"
+        parts = [self._linear(f"{name}.qkv", x)]
+        if self._decoder.qk_norm:
+            three = [f"{name}.{part}" for part in "qkv"]
+            self._split(parts[0], "qkv.widths", three)
+            parts = [self._head_norm(part) for part in three[:2]] + three[2:]
+        return self._linear(f"{name}.o", self._mixed(name, number, parts))
 
     def _head_norm(self, x: str) -> str:
         """Normalise each head of queries or keys on its own."""

@@ -28,6 +28,9 @@ MAX_CONTEXT = 4096
 a longer model is cut unless the caller asks otherwise.
 """
 
+OPEN_BYTES = 64_000_000
+"""Of weights, from which on attention in the open pays (`attention`): of the bundled model it would double the time."""
+
 
 class PlannedAdapter(msgspec.Struct, frozen=True, kw_only=True):
     """An adapter, in the bank or merged."""
@@ -144,6 +147,8 @@ def plan(
     decoder = pad_heads(checkpoint.config.at(context), checkpoint.weights).decoder
     groups = _groups(decoder, recipe, context)
     engine_bytes = sum(group.bytes for group in groups)
+    attention = recipe.attention or ("open" if engine_bytes > OPEN_BYTES else "fused")
+    recipe = msgspec.structs.replace(recipe, attention=attention)
     shapes = checkpoint.config.shapes().values()
     parameters = sum(_count(shape) for shape in shapes)
     return BuildPlan(
@@ -158,6 +163,7 @@ def plan(
             kv_heads=decoder.num_key_value_heads,
             head_dim=decoder.head_dim,
             context=context,
+            attention=attention,
         ),
         parameters=parameters,
         groups=groups,

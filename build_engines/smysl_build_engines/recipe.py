@@ -11,6 +11,7 @@ import msgspec
 from smysl_build_engines.decoder import Decoder
 from smysl_build_engines.errors import BadRequest
 from smysl_build_engines.quantise import BLOCKS, Format, Precision, block_for
+from smysl_engines.manifest import Attention
 
 Method = Literal["nearest", "gptq"]
 
@@ -43,6 +44,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     reach the logits directly."""
     wide: bool = False
     """A second graph for passes of many tokens, with a copy of the weights in int8 (`wide_graph`)."""
+    attention: Attention | None = None
+    """None: open for large engines (`attention`)."""
 
     def __post_init__(self) -> None:
         if self.block is not None and self.block not in BLOCKS:

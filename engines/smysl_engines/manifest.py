@@ -24,6 +24,8 @@ CHAT_FILES = (
 )
 """What a chat model's conversation looks like and which tokens end a reply; a model has some of them, or none."""
 Kind = Literal["decoder", "encoder"]
+Attention = Literal["fused", "open"]
+"""One operator a layer, or products in the open."""
 Pooling = Literal["mean", "cls"]
 """Of a text's last hidden states: their mean, or the first one (the token [CLS])."""
 _MAX_MANIFEST_BYTES = 1_000_000
@@ -37,8 +39,8 @@ class CorruptEngine(EngineError):
     """
 
 
-class Architecture(msgspec.Struct, frozen=True, kw_only=True):
-    """The numbers a backend needs before it reads a weight."""
+class Architecture(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a backend needs before it reads a weight."""
 
     vocabulary: int
     hidden_size: int
@@ -47,6 +49,8 @@ class Architecture(msgspec.Struct, frozen=True, kw_only=True):
     head_dim: int
     context: int
     """Most tokens of prompt and output together."""
+    attention: Attention = "fused"
+    """Open: it is computed up to the length of the memory that is bound, so that has to be near what rows hold."""
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,6 @@ Knows the graph's inputs and outputs and where keys and values lie; who is compu
 kept, is decided by others.
 """
 
-import mmap
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
@@ -18,11 +17,14 @@ from smysl_engines.bank import ADAPTED_GRAPH_FILE, Bank, Selected
 from smysl_engines.base import EngineError, State
 from smysl_engines.manifest import Architecture
 from smysl_engines.prefix_tree import BLOCK
+from smysl_engines.rows import Rows, Shape, arena_lengths
 from smysl_engines.sampling import Logits
 
 Arrays = dict[str, npt.NDArray[Any]]
 Names = tuple[str, ...]
 """Adapters at work in a pass, in order."""
+_RowKey = tuple[bool, int, int, int, int, Names]
+"""A pass over one row: whether for embeddings, the arena's length, the place there, tokens, logits and adapters."""
 Float32 = npt.NDArray[np.float32]
 Key = TypeVar("Key", bound=Hashable)
 
@@ -42,8 +44,9 @@ ONE_THREAD_BYTES = 64_000_000
 KV_BYTES = 1 << 30
 """Of rows and pages together, unless one context takes more."""
 KEPT_BINDINGS = 128
-TRIMMED_BYTES = 4_000_000
-"""An idle row that holds less is not worth the system calls."""
+_READ_FOR_SCORES = 3
+"""A pass reads weights in the time in which attention in the open goes over a third as many bytes of keys and values.
+"""
 
 
 def kv_bytes_per_token(architecture: Architecture) -> int:
@@ -60,9 +63,7 @@ def blocks_for(architecture: Architecture, rows: int, limit: int = KV_BYTES) -> 
 
 
 class OnnxModel:
-    """`batch.Model` over one session.
-    Row `rows` of the memory, beyond the batch, is for embeddings.
-    """
+    """`batch.Model` over one session."""
 
     def __init__(
         self,
@@ -97,39 +98,62 @@ class OnnxModel:
         # how many tokens share a pass must not decide the bits of a deterministic engine
         used = wide and not even and other.exists()
         self._wide = open_session(other, threads) if used else None
-        # memory is mapped on first use, so rows and pages never used cost none
-        shape = (a.layers, 2, rows + 1, a.kv_heads, a.context, a.head_dim)
-        self._memory = _map(4 * int(np.prod(shape)))
-        self._kv: Float32 = np.frombuffer(self._memory, np.float32).reshape(shape)
+        shape = Shape(a.layers, a.kv_heads, a.head_dim)
+        lengths: tuple[int, ...] = (a.context,)
+        pass_cost = 0.0
+        if a.attention == "open":
+            lengths = arena_lengths(a.context)
+            # a deterministic engine's row is computed at a length that no other row decides
+            weights = 0 if even else graph.with_name(WEIGHTS_FILE).stat().st_size
+            pass_cost = weights / (_READ_FOR_SCORES * shape.bytes)
+        self._rows = Rows(shape, rows, lengths, pass_cost)
+        self._alone = Rows(shape, 1, lengths)
+        """For embeddings."""
         self._pages: Float32 = np.zeros(
             (self.blocks, a.layers, 2, a.kv_heads, BLOCK, a.head_dim), np.float32
         )
-        self._reached = [0] * (rows + 1)
-        """Positions of each row that may have memory."""
         self._ids = np.zeros((rows + 1, 1), np.int64)
         self._last = np.zeros(rows + 1, np.int32)
         self._total = np.zeros((), np.int32)
         self._first_position = np.zeros((rows + 1, 1, 1), np.int64)
         self._logits = np.zeros((rows + 1, 1, a.vocabulary), np.float32)
-        self._decoding: OrderedDict[tuple[int, Names], _Pass] = OrderedDict()
-        self._extending: OrderedDict[tuple[int, int, int, Names], _Pass] = OrderedDict()
+        self._decoding: OrderedDict[tuple[int, int, Names], _Pass] = OrderedDict()
+        self._extending: OrderedDict[_RowKey, _Pass] = OrderedDict()
 
     def decode(
         self, tokens: Sequence[int], lengths: Sequence[int], states: Sequence[State] = ()
     ) -> Logits:
+        runs = self._rows.gather(lengths)
+        states = states or [()] * len(tokens)
+        if len(runs) == 1 and runs[0].rows == tuple(range(len(tokens))):
+            return self._decode(runs[0].length, tokens, lengths, states)
+        logits = np.empty((len(tokens), self._architecture.vocabulary), np.float32)
+        for length, rows in runs:
+            logits[list(rows)] = self._decode(
+                length,
+                [tokens[row] for row in rows],
+                [lengths[row] for row in rows],
+                [states[row] for row in rows],
+            )
+        return logits
+
+    def _decode(
+        self,
+        length: int,
+        tokens: Sequence[int],
+        lengths: Sequence[int],
+        states: Sequence[State],
+    ) -> Logits:
+        """For the rows of the arena of that length."""
         count = len(tokens)
         self._ids[:count, 0] = tokens
         self._last[:count] = lengths
         self._total[...] = max(lengths) + 1
-        for row, length in enumerate(lengths):
-            if length >= self._reached[row]:
-                self._reached[row] = length + 1
         computed = count + count % 2 if self._even else count
         self._last[count:computed] = 0
         names = self._names_for(states)
-        one = self._recent(
-            self._decoding, (computed, names), lambda: self._decoding_pass(computed, names)
-        )
+        key = length, computed, names
+        one = self._recent(self._decoding, key, lambda: self._decoding_pass(*key))
         if one.selected is not None and one.states != (padded := [*states, ()][:computed]):
             one.states = padded
             for name, gate in one.selected.gates(padded).items():
@@ -149,26 +173,27 @@ class OnnxModel:
         logits = np.empty((1, len(asked), self._architecture.vocabulary), np.float32)
         if since >= len(tokens):
             state = ()
-        self._run_row(row, tokens, length, asked, {"logits": logits}, state, since)
+        self._run_row(self._rows, row, tokens, length, asked, {"logits": logits}, state, since)
         return np.asarray(logits[0])
 
     def hidden(self, tokens: Sequence[int], length: int = 0) -> Float32:
         """[len(tokens), hidden size]: the states after the last norm, of tokens on their own, or after
         the `length` ones that were the last given here."""
         hidden = np.empty((1, len(tokens), self._architecture.hidden_size), np.float32)
-        self._run_row(self.rows, tokens, length, [0], {"hidden": hidden})
+        self._run_row(self._alone, 0, tokens, length, [0], {"hidden": hidden})
         return np.asarray(hidden[0])
 
     def copy(self, source: int, target: int, count: int) -> None:
-        self._reached[target] = max(self._reached[target], count)
-        self._kv[:, :, target, :, :count] = self._kv[:, :, source, :, :count]
+        self._rows.fit(target, count, 0)
+        self._rows.row(target)[..., :count, :] = self._rows.row(source)[..., :count, :]
 
     def load(self, page: int, row: int, start: int, count: int) -> None:
-        self._reached[row] = max(self._reached[row], start + count)
-        self._kv[:, :, row, :, start : start + count] = self._pages[page, ..., :count, :]
+        self._rows.fit(row, start + count, start)
+        self._rows.row(row)[..., start : start + count, :] = self._pages[page, ..., :count, :]
 
     def store(self, row: int, start: int, page: int, count: int) -> None:
-        self._pages[page, ..., :count, :] = self._kv[:, :, row, :, start : start + count]
+        held = self._rows.row(row)[..., start : start + count, :]
+        self._pages[page, ..., :count, :] = held
 
     def read_page(self, page: int) -> Float32:
         """[layers, 2, kv heads, BLOCK, head size]: the page's memory itself, to read or to write."""
@@ -176,22 +201,13 @@ class OnnxModel:
         return memory
 
     def trim(self, first_row: int) -> None:
-        a = self._architecture
-        per_row = a.kv_heads * a.context * a.head_dim * 4
-        for row in range(first_row, self.rows + 1):
-            if self._reached[row] * kv_bytes_per_token(a) < TRIMMED_BYTES:
-                continue
-            for part in range(2 * a.layers):
-                begin = (part * (self.rows + 1) + row) * per_row
-                # whole pages of the system within the row's stretch
-                first = -(-begin // mmap.PAGESIZE) * mmap.PAGESIZE
-                last = (begin + per_row) // mmap.PAGESIZE * mmap.PAGESIZE
-                if last > first:
-                    self._memory.madvise(mmap.MADV_DONTNEED, first, last - first)
-            self._reached[row] = 0
+        self._rows.trim(first_row)
+        if first_row == 0:
+            self._alone.trim(0)
 
     def _run_row(
         self,
+        memory: Rows,
         row: int,
         tokens: Sequence[int],
         length: int,
@@ -201,8 +217,9 @@ class OnnxModel:
         since: int = 0,
     ) -> None:
         total = length + len(tokens)
-        self._reached[row] = max(self._reached[row], total)
-        key = row, len(tokens), len(asked), self._names_for([state])
+        memory.fit(row, total, length)
+        place = memory is self._alone, *memory.place(row)
+        key = *place, len(tokens), len(asked), self._names_for([state])
         one = self._recent(self._extending, key, lambda: self._row_pass(*key))
         one.arrays["input_ids"][0] = tokens
         one.arrays["positions"][0, :, 0] = asked
@@ -240,26 +257,30 @@ class OnnxModel:
         passes.move_to_end(key)
         return one
 
-    def _decoding_pass(self, count: int, names: Names) -> "_Pass":
+    def _decoding_pass(self, length: int, count: int, names: Names) -> "_Pass":
         inputs: Arrays = {
             "input_ids": self._ids[:count],
             "positions": self._first_position[:count],
             "seqlens_k": self._last[:count],
             "total_sequence_length": self._total,
         }
-        return self._bind(inputs, {"logits": self._logits[:count]}, 0, count, names)
+        memory = self._rows.memory(length)[:, :, :count]
+        return self._bind(inputs, {"logits": self._logits[:count]}, memory, names)
 
-    def _row_pass(self, row: int, tokens: int, asked: int, names: Names) -> "_Pass":
+    def _row_pass(
+        self, alone: bool, length: int, place: int, tokens: int, asked: int, names: Names
+    ) -> "_Pass":
         inputs: Arrays = {
             "input_ids": np.zeros((1, tokens), np.int64),
             "positions": np.zeros((1, asked, 1), np.int64),
             "seqlens_k": np.zeros(1, np.int32),
             "total_sequence_length": np.zeros((), np.int32),
         }
-        return self._bind(inputs, {}, row, row + 1, names)
+        memory = (self._alone if alone else self._rows).memory(length)
+        return self._bind(inputs, {}, memory[:, :, place : place + 1], names)
 
-    def _bind(self, inputs: Arrays, outputs: Arrays, first: int, end: int, names: Names) -> "_Pass":
-        """Bind arrays by address: KV of rows [first, end) in place, and these adapters' arrays."""
+    def _bind(self, inputs: Arrays, outputs: Arrays, kv: Float32, names: Names) -> "_Pass":
+        """Bind arrays by address: `kv` [layers, 2, rows, ...] in place, and these adapters' arrays."""
         selected, session = None, self._session
         rows, tokens = inputs["input_ids"].shape
         if not names and self._wide and (rows >= WIDE_ROWS or tokens >= WIDE_TOKENS):
@@ -278,10 +299,10 @@ class OnnxModel:
             binding.bind_input(*_place(name, array))
         for name, array in outputs.items():
             binding.bind_output(*_place(name, array))
-        for layer, keys_and_values in enumerate(self._kv):
+        for layer, keys_and_values in enumerate(kv):
             for what, memory in zip(("key", "value"), keys_and_values, strict=True):
-                binding.bind_input(*_place(f"past_{what}_{layer}", memory[first:end]))
-                binding.bind_output(*_place(f"present_{what}_{layer}", memory[first:end]))
+                binding.bind_input(*_place(f"past_{what}_{layer}", memory))
+                binding.bind_output(*_place(f"present_{what}_{layer}", memory))
         return one
 
     def _switch(self) -> ort.InferenceSession:
@@ -345,10 +366,6 @@ def open_session(graph: Path, threads: int | None) -> ort.InferenceSession:
         return ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise EngineError(f"ONNX Runtime {ort.__version__} refuses {graph}: {error}") from error
-
-
-def _map(size: int) -> mmap.mmap:
-    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 
 def _place(name: str, array: npt.NDArray[Any]) -> tuple[str, str, int, Any, tuple[int, ...], int]:

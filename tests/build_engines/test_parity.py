@@ -16,7 +16,7 @@ from smysl_build_engines.padding import pad_heads
 from smysl_build_engines.recipe import Recipe
 from smysl_build_engines.reference import Reference
 from smysl_build_engines.rounding import Nearest
-from smysl_engines.manifest import Architecture
+from smysl_engines.manifest import Architecture, Attention
 from smysl_engines.onnx import GRAPH_FILE, OnnxModel
 
 torch = pytest.importorskip("torch", reason="needs the extra parity: torch")
@@ -119,11 +119,14 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def compile_engine(checkpoint: Checkpoint, folder: Path, context: int) -> OnnxModel:
+def compile_engine(
+    checkpoint: Checkpoint, folder: Path, context: int, attention: Attention = "fused"
+) -> OnnxModel:
     padded = pad_heads(checkpoint.config.at(context), checkpoint.weights)
     decoder = padded.decoder
     nearest = Nearest(decoder, padded.weights)
-    write_graph(decoder, padded.weights, Recipe(), nearest, folder, context)
+    recipe = Recipe(attention=attention)
+    write_graph(decoder, padded.weights, recipe, nearest, folder, context)
     architecture = Architecture(
         vocabulary=decoder.vocab_size,
         hidden_size=decoder.hidden_size,
@@ -131,6 +134,7 @@ def compile_engine(checkpoint: Checkpoint, folder: Path, context: int) -> OnnxMo
         kv_heads=decoder.num_key_value_heads,
         head_dim=decoder.head_dim,
         context=context,
+        attention=attention,
     )
     return OnnxModel(folder / GRAPH_FILE, architecture, rows=2, threads=1)
 
@@ -143,13 +147,15 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def check_parity(folder: Path, model: Any, context: int) -> float:
+def check_parity(
+    folder: Path, model: Any, context: int, attention: Attention = "fused"
+) -> float:
     """Largest logit difference of engine and reference; the greedy continuation must be equal."""
     checkpoint = open_checkpoint(folder)
     tokens = np.random.default_rng(5).integers(0, 131, POSITIONS).tolist()
     expected = logits_of(model, tokens)
     reference = Reference(checkpoint.config.at(context), checkpoint.weights)
-    engine = compile_engine(checkpoint, folder, context)
+    engine = compile_engine(checkpoint, folder, context, attention)
     first = engine.extend(0, tokens[:40], 0, range(40))
     rest = engine.extend(0, tokens[40:], 40, range(POSITIONS - 40))
     found = np.concatenate((first, rest))
@@ -166,16 +172,17 @@ def check_parity(folder: Path, model: Any, context: int) -> float:
     return worst
 
 
+@pytest.mark.parametrize("attention", ["fused", "open"])
 @pytest.mark.parametrize("case", CASES)
 def test_logits_and_greedy_continuation_are_those_of_transformers(
-    case: str, tmp_path: Path
+    case: str, attention: Attention, tmp_path: Path
 ) -> None:
     kind, settings = CASES[case]
     model = write_model(tmp_path, kind, settings)
-    worst = check_parity(tmp_path, model, POSITIONS + CONTINUATION)
+    worst = check_parity(tmp_path, model, POSITIONS + CONTINUATION, attention)
     if path := os.environ.get("SMYSL_PARITY_TABLE"):
         with open(path, "a") as file:
-            file.write(f"| {case} | {worst:.1e} |\n")
+            file.write(f"| {case}, {attention} | {worst:.1e} |\n")
     assert worst <= MAX_DIFFERENCE
 
 
