@@ -269,17 +269,24 @@ class Batch:
             self._end(job, job.finish(reason, self._clock()))
 
     def _prefill(self) -> None:
+        """Prompts share what is computed between two steps: next is always the session that was served
+        least, whether its call runs already or has yet to be admitted."""
         end = self.counts["computed_tokens"] + self._piece()
-        for job in sorted(self._running, key=lambda job: job.rank):
-            # one that gave way to another is no longer there
-            if job in self._running and self._worth_a_pass(job):
-                self._admit_waiting(end, job.call.priority)
-                if job in self._running:
-                    self._compute_ahead(job, end)
-        self._admit_waiting(end)
+        done: set[Channel] = set()
+        while self.counts["computed_tokens"] < end:
+            ahead = [
+                job for job in self._running if job.channel not in done and self._worth_a_pass(job)
+            ]
+            job = min(ahead, key=self._waiting.turn, default=None)
+            self._admit_waiting(end, job)
+            if job is None:
+                return
+            done.add(job.channel)
+            if job in self._running:  # it may have given way to another
+                self._compute_ahead(job, end)
 
-    def _admit_waiting(self, end: int, priority: float = math.inf) -> None:
-        """Admit calls that are more urgent than `priority`, and compute their prompts, until `end`
+    def _admit_waiting(self, end: int, before: Job | None) -> None:
+        """Admit calls whose turn comes `before` a running one's, and compute their prompts, until `end`
         tokens have been computed in all."""
         preempted = self.counts["preempted"]
         # those that need nothing computed must not keep the others from their next token for ever
@@ -287,7 +294,9 @@ class Batch:
             if not len(self._waiting) or self.counts["computed_tokens"] >= end:
                 return
             job = self._waiting.peek()
-            if job.call.priority >= priority or not self._make_place(job):
+            if before is not None and self._waiting.turn(job) > self._waiting.turn(before):
+                return
+            if not self._make_place(job):
                 return
             self._waiting.remove(job)
             if self._admit(job):
@@ -310,10 +319,11 @@ class Batch:
 
     def _make_place(self, job: Job) -> bool:
         """Whether there is a row, and blocks, for a call; one that is less urgent gives way."""
-        needed = blocks_of(len(job.tokens) + max(1, job.at_once))
-        while (
-            len(self._running) == self.kv.rows or needed > self.kv.blocks - self.kv.held
-        ) and self._running:
+        needed = _blocks(job)
+        while self._running and (
+            len(self._running) == self.kv.rows
+            or needed > self.kv.blocks - sum(map(_blocks, self._running))
+        ):
             last = self._last()
             if self._running[last].call.priority <= job.call.priority:
                 return False
@@ -685,3 +695,8 @@ class Batch:
                     self._model.load(page, row, start, count)
                 case Store(row, start, page, count):
                     self._model.store(row, start, page, count)
+
+
+def _blocks(job: Job) -> int:
+    """Of the job's text so far, and of what its next step takes."""
+    return blocks_of(len(job.tokens) + max(1, job.at_once))

@@ -54,6 +54,10 @@ class Waiting:
         """The next one. There must be one."""
         return self._lines[min(self._lines)].first()
 
+    def turn(self, job: Job) -> tuple[int, float, int]:
+        """The smallest is next. Of a job that waits or runs."""
+        return job.call.priority, self._served[job.call.session], job.number
+
     def remove(self, job: Job) -> None:
         """It waits no longer."""
         lines = self._lines[job.call.priority]

@@ -357,6 +357,65 @@ def test_the_session_that_was_served_least_is_next() -> None:
     assert order.index(few) == 1
 
 
+def steps_until_first(batch: Batch, caller: Caller) -> int:
+    for step in itertools.count(1):
+        batch.step()
+        batch.check()
+        caller.read()
+        if caller.ids or caller.ends:
+            return step
+    raise AssertionError
+
+
+def test_a_long_prompt_does_not_hold_back_another_sessions_short_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batch_module, "PREFILL_TOKENS", 16)
+    one = Sampling(max_tokens=1)
+    batch = Batch(FakeModel())
+    long = Caller(batch, Call(prompt=(1, 2) * 70, sampling=one, session="long"))
+    batch.step()
+    short = Caller(batch, Call(prompt=(3,) * 8, sampling=one, session="short"))
+    assert steps_until_first(batch, short) <= 2
+    long.read()
+    assert not long.ids
+    # the same session's calls are answered in the order they came
+    later = Caller(batch, Call(prompt=(4,) * 8, sampling=one, session="long"))
+    assert steps_until_first(batch, later) > steps_until_first(batch, long)
+    run(batch, long, short, later)
+    for caller in (long, short, later):
+        assert caller.ids == alone(caller.job.call).ids
+
+
+def test_two_long_prompts_advance_by_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_module, "PREFILL_TOKENS", 16)
+    batch = Batch(FakeModel())
+    callers = [
+        Caller(batch, Call(prompt=(n,) * 128, sampling=Sampling(max_tokens=1), session=str(n)))
+        for n in range(2)
+    ]
+    while not any(caller.ends for caller in callers):
+        computed = [caller.job.computed for caller in callers]
+        assert abs(computed[0] - computed[1]) <= 32
+        batch.step()
+        for caller in callers:
+            caller.read()
+
+
+def test_a_prompt_is_admitted_only_where_those_before_it_keep_their_room() -> None:
+    """Of two prompts that do not fit together the second waits, instead of being computed in vain."""
+    batch = Batch(FakeModel(blocks=6))
+    callers = [
+        Caller(batch, Call(prompt=(n,) * 140, sampling=Sampling(max_tokens=2), session=str(n)))
+        for n in range(2)
+    ]
+    run(batch, *callers)
+    assert batch.counts["preempted"] == 0
+    assert batch.counts["computed_tokens"] <= 2 * 142
+    for caller in callers:
+        assert caller.ids == alone(caller.job.call).ids
+
+
 def test_a_late_call_ends_with_what_it_has() -> None:
     now = 0.0
     batch = Batch(FakeModel(rows=1), clock=lambda: now)

@@ -291,6 +291,11 @@ def test_closing_ends_whoever_waits_with_an_error(slow: tuple[EncoderEngine, Slo
     callers = [started(ask) for _ in range(3)]
     assert model.began.acquire(timeout=10)
     closing = started(engine.close)
+    # the running pass must not end before the queue is shut, or the next one begins
+    while not engine._worker._shutdown:
+        time.sleep(0.001)
+    with engine._worker._shutdown_lock:
+        pass
     model.go.release()
     for thread in (*callers, closing):
         thread.join(10)
