@@ -175,12 +175,14 @@ def write(file: Path, calibration: Calibration, confidence: dict[str, Knots]) ->
         if file.exists()
         else {"dialect": "native", "version": 1}
     )
-    if content.get("thresholds", {}).get("confidence"):
+    thresholds = content.setdefault("thresholds", {})
+    if thresholds.get("confidence"):
         raise EvalError(
             f"{file} already holds calibrated confidences, which these results were measured with; take "
             '"confidence" out of it, ask again and calibrate on that'
         )
-    thresholds = {"agreement": calibration.agreement, "check": calibration.check}
-    content["thresholds"] = thresholds | ({"confidence": confidence} if confidence else {})
+    thresholds |= {"agreement": calibration.agreement, "check": calibration.check}
+    if confidence:
+        thresholds["confidence"] = confidence
     content["calibration"] = msgspec.to_builtins(calibration)
     file.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")

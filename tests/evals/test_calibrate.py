@@ -72,12 +72,18 @@ def test_data_that_cannot_reach_the_precision_is_refused_with_a_remedy() -> None
 
 def test_writing_keeps_what_else_stands_in_the_file(tmp_path: Path) -> None:
     file = tmp_path / "dialect.json"
-    file.write_text('{"dialect": "native", "version": 1, "note": "kept"}')
+    file.write_text(
+        '{"dialect": "native", "version": 1, "note": "kept", "thresholds": {"check": 0.1, "decline": 0.2}}'
+    )
     chosen = calibrate(noisy(1), 0.9)
     write(file, chosen, {})
     content = json.loads(file.read_text())
     assert content["note"] == "kept"
-    assert content["thresholds"] == {"agreement": chosen.agreement, "check": chosen.check}
+    kept = {"decline": 0.2}
+    assert content["thresholds"] == kept | {
+        "agreement": chosen.agreement,
+        "check": chosen.check,
+    }
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=2 * KNOT_ITEMS, max_size=300))
