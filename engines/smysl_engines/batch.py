@@ -159,7 +159,8 @@ class Batch:
         self._added += 1
         job.number = self._added
         if job.call.timeout_s is not None:
-            self._note_deadline(self._clock() + job.call.timeout_s, job)
+            began = self._clock() if job.submitted_at is None else job.submitted_at
+            self._note_deadline(began + job.call.timeout_s, job)
         self._jobs[job.channel] = job
         self._waiting.begin(job)
         if job.channel.cancelled:

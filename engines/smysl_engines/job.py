@@ -48,6 +48,8 @@ class Job:
         self.channel = channel
         self.number = 0
         """In order of arrival."""
+        self.submitted_at: float | None = None
+        """By the batch's clock, where the call was submitted before the batch was given it."""
         self.admitted_at: float | None = None
         self.cached = 0
         self.generated = 0

@@ -126,6 +126,7 @@ class OnnxEngine:
         return self._info
 
     def submit(self, call: Call) -> CallStream:
+        submitted_at = time.monotonic()
         check_call(call, self._info)
         state = self._bank.state(call.adapter)
         self._bank.read(state)
@@ -140,6 +141,8 @@ class OnnxEngine:
             self._symbols.offset(state),
             self._symbols.offset((*state, _STEPWISE)) if self._deterministic else None,
         )
+        # the engine's thread takes it after the step it is at, and a grammar may have been compiled
+        job.submitted_at = submitted_at
         self._owner.send(job)
         return CallStream(channel)
 

@@ -435,6 +435,21 @@ def test_a_late_call_ends_with_what_it_has() -> None:
     assert batch.idle
 
 
+def test_time_runs_from_when_a_call_was_submitted() -> None:
+    now = 10.0
+    batch = Batch(FakeModel(), clock=lambda: now)
+    call = Call(prompt=(1,), sampling=Sampling(max_tokens=100), timeout_s=5.0)
+    channel = Channel(batch.cancellations)
+    job = Job(call, channel)
+    job.submitted_at = 6.0
+    batch.add(job)
+    batch.step()
+    assert not batch.idle
+    now = 11.0
+    batch.step()
+    assert batch.idle and batch.counts["deadline"] == 1
+
+
 def test_echo_tells_what_the_model_thought_of_the_prompt() -> None:
     prompt = (1, 2, 3, 4, 5)
     call = Call(
