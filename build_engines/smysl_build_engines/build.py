@@ -12,8 +12,9 @@ from pathlib import Path
 
 import msgspec
 
+from smysl_build_engines.calibration import Calibration, read_calibration
 from smysl_build_engines.checkpoint import Checkpoint, open_checkpoint
-from smysl_build_engines.errors import StoreError
+from smysl_build_engines.errors import BuildError, StoreError
 from smysl_build_engines.padding import Padded, pad_heads
 from smysl_build_engines.plan import BACKEND, DEFAULT_PRECISION, BuildPlan, plan
 from smysl_build_engines.quantise import Precision
@@ -82,12 +83,12 @@ def publish(
             try:
                 manifest = compile_into(folder)
             except OSError as error:
-                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                     raise
                 raise StoreError(
                     f"{store.folder} has no room for engine {wanted.name}, about "
-                    f"{(wanted.engine_bytes + wanted.bank_bytes) / 1e6:.0f} MB. Free space there, or "
-                    "choose another with --store or SMYSL_DATA_DIR."
+                    f"{(wanted.engine_bytes + wanted.bank_bytes) / 1e6:.0f} MB: {error.strerror}. Free "
+                    "space there, or choose another with --store or SMYSL_DATA_DIR."
                 ) from error
             progress(f"publishing {manifest.fingerprint}")
             directory = store.publish(folder, manifest)
@@ -111,6 +112,8 @@ def ensure(
 def _existing(wanted: BuildPlan, store: EngineStore) -> Manifest | None:
     found = store.valid(wanted.name, wanted.precision, wanted.source)
     if found is None or found.architecture != wanted.architecture:
+        return None
+    if found.embedding_layer != wanted.embedding_layer:
         return None
     if {name: entry.source for name, entry in found.adapters.items()} != _bank_sources(wanted):
         return None
@@ -175,7 +178,14 @@ def _compile(
     if adapters:
         names += [ADAPTED_GRAPH_FILE, *(entry.file for entry in adapters.values())]
     return write_manifest_of(
-        wanted, folder, names, verification, text_report, wide_report, adapters
+        wanted,
+        folder,
+        names,
+        verification,
+        text_report,
+        wide_report,
+        adapters,
+        embedding_layer=wanted.embedding_layer,
     )
 
 
@@ -188,6 +198,7 @@ def write_manifest_of(
     wide_report: WideReport | None = None,
     adapters: dict[str, AdapterEntry] | None = None,
     encoder: EncoderEntry | None = None,
+    embedding_layer: int | None = None,
 ) -> Manifest:
     """Of an engine whose files in `folder` are `names`."""
     architecture, adapters = wanted.architecture, adapters or {}
@@ -209,6 +220,7 @@ def write_manifest_of(
         quantisation=_quantisation(wanted, report, wide_report) if quantised else None,
         adapters=adapters,
         encoder=encoder,
+        embedding_layer=embedding_layer,
     )
     write_manifest(folder, manifest)
     return manifest
@@ -234,25 +246,38 @@ def _write(
     from smysl_build_engines.graph import write_graph
     from smysl_build_engines.rounding import Nearest, Rounder
 
-    decoder, weights, architecture = model.decoder, model.weights, wanted.architecture
+    decoder, weights = model.decoder, model.weights
+    context = wanted.architecture.context
     rounder: Rounder = Nearest(decoder, weights)
     held_out: list[list[int]] = []
-    if wanted.text is not None:
-        from smysl_build_engines.calibration import read_calibration
-
-        calibration = read_calibration(
-            Path(wanted.text),
-            checkpoint.folder / TOKENIZER_FILE,
-            architecture.vocabulary,
-            architecture.context,
-        )
-        held_out = calibration.held_out
+    if (calibration := _calibration(checkpoint, wanted, progress)) is not None:
+        held_out = calibration.all if wanted.text_is_general else calibration.held_out
         if wanted.recipe.method == "gptq":
             progress(f"fitting the rounding to {sum(map(len, calibration.fitted))} tokens")
             rounder = Compensated(decoder, weights, calibration.fitted)
     progress(f"writing the graph and its {wanted.precision} weights")
-    write_graph(decoder, weights, wanted.recipe, rounder, folder, architecture.context, progress)
+    write_graph(decoder, weights, wanted.recipe, rounder, folder, context, progress)
     return held_out
+
+
+def _calibration(
+    checkpoint: Checkpoint, wanted: BuildPlan, progress: Progress
+) -> Calibration | None:
+    if wanted.text is None:
+        return None
+    try:
+        return read_calibration(
+            Path(wanted.text),
+            checkpoint.folder / TOKENIZER_FILE,
+            wanted.architecture.vocabulary,
+            wanted.architecture.context,
+        )
+    except BuildError as error:
+        if not wanted.text_is_general:
+            raise
+        # nobody asked for this text: an engine of token ids alone is one too
+        progress(f"nothing is measured on text: {error}")
+        return None
 
 
 def _measure(

@@ -15,11 +15,18 @@ MAX_TOKENS = 16_384
 """Of all samples; the lines beyond are left out."""
 HELD_OUT = 4
 """Every fourth sample is measured on and never fitted to."""
+GENERAL_TEXT = Path(__file__).with_name("general.txt")
+"""Lines of several kinds and languages, written for this: enough to see what rounding to nearest
+costs, too few to fit to."""
 
 
 class Calibration(msgspec.Struct, frozen=True):
     fitted: list[list[int]]
     held_out: list[list[int]]
+
+    @property
+    def all(self) -> list[list[int]]:
+        return [*self.fitted, *self.held_out]
 
 
 def read_calibration(text: Path, tokenizer: Path, vocabulary: int, context: int) -> Calibration:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from smysl_build_engines.decoder import Decoder
 from smysl_build_engines.errors import BadCheckpoint, UnsupportedModel
@@ -79,13 +80,33 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint(folder, described.decoder, described.family.model_type, weights, files)
 
 
+def embedding_at(checkpoint: Checkpoint, layer: int | None) -> Checkpoint:
+    """The same model with embeddings made of the states after `layer` layers; None, and all of them,
+    is after the last norm. Raises `UnsupportedModel`."""
+    count = len(checkpoint.config.layers)
+    if layer is not None and not 1 <= layer <= count:
+        raise UnsupportedModel(
+            f"embeddings of layer {layer} were asked; the model has layers 1 to {count}"
+        )
+    at = None if layer == count else layer
+    config = msgspec.structs.replace(checkpoint.config, embedding_layer=at)
+    return msgspec.structs.replace(checkpoint, config=config)
+
+
 def demand_files(folder: Path, names: Sequence[str]) -> None:
     """Raises `BadCheckpoint` for the first that the folder lacks."""
     for name in names:
         if not (folder / name).is_file():
+            pickled = sorted(folder.glob("pytorch_model*.bin"))
             raise BadCheckpoint(
                 f"{folder} has no {name}; a source is a folder with {', '.join(names[:3])}"
-                f"{' and so on' if len(names) > 3 else ''}"
+                f"{' and so on' if len(names) > 3 else ''}. "
+                + (
+                    f"{pickled[0].name} is not read, because to unpickle runs code: save the model as "
+                    "safetensors."
+                    if pickled and name == WEIGHTS_FILE
+                    else "Download what is missing."
+                )
             )
 
 
@@ -110,7 +131,14 @@ class FamilyWeights(Tensors):
     def rows(self, name: str, start: int, stop: int) -> Float32:
         place = self._places[name]
         shard = self._shards[place.name]
-        return shard.rows(place.name, place.start + start, place.start + stop)
+        found = shard.rows(place.name, place.start + start, place.start + stop)
+        # the extremes tell, at less than a tenth of what `isfinite` of everything costs
+        if found.size and not np.isfinite([found.min(), found.max()]).all():
+            raise BadCheckpoint(
+                f"{shard.path}: {place.name!r} holds values that are not finite. Download or export it "
+                "again"
+            )
+        return found
 
 
 def weights_files(folder: Path) -> tuple[str, ...]:
@@ -171,11 +199,15 @@ def checked_weights(
         stored[place.name] = (place.stop, *shapes[name][1:])
     for name, shape in stored.items():
         if name not in found:
-            raise BadCheckpoint(f"{folder} has no tensor {name!r}; config.json demands it")
+            raise BadCheckpoint(
+                f"{folder} has no tensor {name!r}; config.json demands it. Download the folder again, "
+                "so that weights and config.json are of one model"
+            )
         if found[name].shape(name) != shape:
             raise BadCheckpoint(
                 f"{found[name].path}: {name!r} is {list(found[name].shape(name))}; config.json "
-                f"demands {list(shape)}"
+                f"demands {list(shape)}. Download the folder again, so that weights and config.json are "
+                "of one model"
             )
     for name in sorted(set(found) - set(stored)):
         if not ignorable(name):

@@ -53,6 +53,8 @@ class Decoder(msgspec.Struct, frozen=True, kw_only=True):
     qk_norm: bool = False
     """Queries and keys are normalised per head before they are rotated."""
     qk_norm_eps: float = 0.0
+    embedding_layer: int | None = None
+    """Embeddings are made of the states after so many layers; None: of those after the last norm."""
     qkv_bias: bool = False
     output_bias: bool = False
     mlp_bias: bool = False

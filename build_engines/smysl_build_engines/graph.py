@@ -77,12 +77,15 @@ class _Builder(AttentionBuilder):
         for number in range(len(d.layers)):
             layer = f"layers.{number}"
             normed, residual = self._norm(f"{layer}.attention_norm", residual, change)
+            if number == d.embedding_layer:
+                self._node("Identity", [residual], "hidden")
             change = self._out(f"{layer}.attention_out_norm", self._attention(number, normed))
             normed, residual = self._norm(f"{layer}.mlp_norm", residual, change)
             change = self._out(f"{layer}.mlp_out_norm", self._mlp(layer, normed))
             self._progress(f"layer {number + 1} of {len(d.layers)} is written")
-        self._norm("norm", residual, change, output="hidden")
-        self._head()
+        last = "hidden" if d.embedding_layer is None else None
+        normed, _ = self._norm("norm", residual, change, output=last)
+        self._head(normed)
         return helper.make_model(
             helper.make_graph(
                 self._nodes,
@@ -181,10 +184,10 @@ class _Builder(AttentionBuilder):
         product = self._node("Mul", [active, halves[1]], f"{name}.product")
         return self._linear(f"{name}.down", product)
 
-    def _head(self) -> None:
+    def _head(self, x: str) -> None:
         """Logits of the asked positions only: the head is the largest product of a small model."""
         d = self._decoder
-        asked = self._node("GatherND", ["hidden", "positions"], "asked", batch_dims=1)
+        asked = self._node("GatherND", [x, "positions"], "asked", batch_dims=1)
         if d.logit_scale == 1 and d.logit_softcap is None:
             self._product(HEAD, asked, "logits")
             return

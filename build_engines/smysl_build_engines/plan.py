@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from smysl_build_engines.bank_file import lay_out
-from smysl_build_engines.calibration import MAX_TOKENS
+from smysl_build_engines.calibration import GENERAL_TEXT, MAX_TOKENS
 from smysl_build_engines.checkpoint import CALIBRATION_FILE, Checkpoint
 from smysl_build_engines.decoder import Decoder
 from smysl_build_engines.errors import BadCheckpoint, BadRequest, UnsupportedModel
@@ -75,10 +75,16 @@ class BuildPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Adapters kept beside the weights, by name in order."""
     merged: PlannedAdapter | None = None
     """The adapter that the weights hold already."""
+    embedding_layer: int | None = None
+    """Embeddings are made of the states after so many layers; None: of those after the last norm."""
 
     @property
     def bank_bytes(self) -> int:
         return sum(adapter.bytes for adapter in self.bank)
+
+    @property
+    def text_is_general(self) -> bool:
+        return self.text == str(GENERAL_TEXT)
 
     @property
     def precision(self) -> Precision:
@@ -97,8 +103,12 @@ class BuildPlan(msgspec.Struct, frozen=True, kw_only=True):
         ]
         if r.quantised:
             use = "fitted to and measured on" if r.method == "gptq" else "measured on"
-            text = "random tokens" if self.text is None else self.text
+            text = self.text
+            if self.text_is_general:
+                text = "a short general text; --calibration FILE gives one of the model's own kind"
             lines.append(f"rounding     {r.method}{', mixed' if r.mixed else ''}; {use} {text}")
+        if self.embedding_layer is not None:
+            lines.append(f"embeddings   of the states after layer {self.embedding_layer}")
         lines += [group.line() for group in self.groups]
         if self.merged is not None:
             lines.append(f"merged       {self.merged.line()}")
@@ -176,6 +186,7 @@ def plan(
         seconds=_seconds(decoder, recipe, parameters, len(checkpoint.bank)),
         bank=tuple(_planned(adapter, decoder) for adapter in checkpoint.bank),
         merged=None if checkpoint.merged is None else _planned(checkpoint.merged, decoder, 0),
+        embedding_layer=decoder.embedding_layer,
     )
 
 
@@ -200,7 +211,8 @@ def _planned(adapter: Adapter, decoder: Decoder, size: int | None = None) -> Pla
 
 
 def calibration_text(checkpoint: Checkpoint, recipe: Recipe, given: Path | None) -> Path | None:
-    """The text a build uses: the given one, else the checkpoint's own, none for fp32."""
+    """The text a build uses: the given one, else the checkpoint's own, else the general one; none for
+    fp32."""
     own = checkpoint.folder / CALIBRATION_FILE
     if not recipe.quantised:
         if given is not None:
@@ -212,7 +224,7 @@ def calibration_text(checkpoint: Checkpoint, recipe: Recipe, given: Path | None)
             f"gptq fits its rounding to text, and {checkpoint.folder} has no {CALIBRATION_FILE}. "
             "Give one, a sample a line: --calibration FILE"
         )
-    return text
+    return text or GENERAL_TEXT
 
 
 def _describe_text(path: Path) -> FileEntry:
@@ -269,14 +281,14 @@ def _write_memory(decoder: Decoder, recipe: Recipe) -> int:
 
 
 def _verify_memory(decoder: Decoder, engine_bytes: int, bank: Sequence[Adapter]) -> int:
-    """The runtime's copy of the weights beside one layer, or the head, in float32. Of the adapters,
-    as they were read, in the bank, and as the runtime gets them."""
+    """The runtime's own copy of the weights, then a layer, or the head, in float32 as the reference
+    reads it. Of the adapters, as they were read, in the bank, and as the runtime gets them."""
     layer = sum(4 * _count(shape) for shape in decoder.widths.values())
     table = 4 * decoder.vocab_size * decoder.hidden_size
     positions = max(_VERIFIED_POSITIONS, _ROW_POSITIONS * (len(bank) + 2) if bank else 0)
     logits = 8 * 4 * positions * decoder.vocab_size
     adapters = 3 * sum(lay_out(adapter, decoder).bytes for adapter in bank)
-    return 2 * engine_bytes + 3 * max(layer, table) + logits + adapters
+    return max(engine_bytes * 5 // 4, max(layer, table) * 7 // 2) + logits + adapters
 
 
 _VERIFIED_POSITIONS = 100

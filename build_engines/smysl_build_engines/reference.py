@@ -6,7 +6,7 @@ and dropped after it. RMSNorm (Zhang and Sennrich, 2019), rotary positions in tw
 (Beltagy et al., 2020), soft caps (Gemma 2, 2024), norms of queries and keys (Dehghani et al., 2023).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -25,7 +25,7 @@ class Output(msgspec.Struct, frozen=True):
     logits: Float32
     """[tokens, vocabulary]"""
     hidden: Float32
-    """[tokens, hidden size], after the last norm."""
+    """[tokens, hidden size], after the last norm or the layer that embeddings are made of."""
 
 
 class Reference:
@@ -50,12 +50,19 @@ class Reference:
 
     def forward_all(self, texts: Sequence[Sequence[int]]) -> list[Output]:
         """Every text on its own; each layer's weights are read once for all of them."""
-        return self.finish(self.states(texts))
+        at = self.decoder.embedding_layer
+        if at is None:
+            return self.finish(self.states(texts))
+        asked = self._through(self.embed(texts), 0, at)
+        outputs = self.finish(self._through(asked, at, len(self.decoder.layers)))
+        return [Output(output.logits, each) for output, each in zip(outputs, asked, strict=True)]
 
     def states(self, texts: Sequence[Sequence[int]]) -> list[Float32]:
         """[tokens, hidden size] of each text after the last layer."""
-        states = self.embed(texts)
-        for number in range(len(self.decoder.layers)):
+        return self._through(self.embed(texts), 0, len(self.decoder.layers))
+
+    def _through(self, states: list[Float32], first: int, end: int) -> list[Float32]:
+        for number in range(first, end):
             block = self.block(number)
             states = [block.forward(state) for state in states]
         return states
@@ -78,17 +85,18 @@ class Reference:
 
     def finish(self, states: Sequence[Float32]) -> list[Output]:
         """The last norm and the head."""
+        return list(self.finished(states))
+
+    def finished(self, states: Sequence[Float32]) -> Iterator[Output]:
+        """`finish`, one text after the other: the head is read once, and no more logits are held than
+        the caller holds."""
         d = self.decoder
         norm = self._weights["norm.weight"]
-        hidden = [
-            _rms_norm(state, norm + np.float32(d.norm_offset), d.norm_eps) for state in states
-        ]
         head = self._weights["embedding.weight" if d.tie_word_embeddings else "head.weight"]
-        outputs = []
-        for each in hidden:
-            logits = each @ head.T * np.float32(d.logit_scale)
-            outputs.append(Output(_softcap(logits, d.logit_softcap), each))
-        return outputs
+        for state in states:
+            hidden = _rms_norm(state, norm + np.float32(d.norm_offset), d.norm_eps)
+            logits = hidden @ head.T * np.float32(d.logit_scale)
+            yield Output(_softcap(logits, d.logit_softcap), hidden)
 
 
 class Block:

@@ -61,10 +61,10 @@ def measure(
     """
     reference, sums = Reference(decoder, weights), Sums()
     engine = OnnxModel(graph, architecture, rows=1, wide=wide)
-    states = reference.states(texts)
-    for text, state in zip(texts, states, strict=True):
+    outputs = reference.finished(reference.states(texts))
+    for text, before in zip(texts, outputs, strict=True):
         after = engine.extend(0, text, 0, range(len(text)))
-        sums.add(text, reference.finish([state])[0].logits, after)
+        sums.add(text, before.logits, after)
     return sums.report()
 
 

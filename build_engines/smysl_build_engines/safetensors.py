@@ -52,7 +52,9 @@ class SafetensorsFile(Tensors):
         except OSError as error:
             raise self._bad(f"cannot be read: {error.strerror}") from error
         if size < 8:
-            raise self._bad(f"has {size} bytes; a header length alone takes 8")
+            raise self._bad(
+                f"has {size} bytes; a header length alone takes 8. Download or export it again"
+            )
         header_bytes = int.from_bytes(self._read(0, 8), "little")
         if header_bytes > min(size - 8, MAX_HEADER_BYTES):
             raise self._bad(
@@ -108,7 +110,9 @@ class SafetensorsFile(Tensors):
             fields.pop("__metadata__", None)
             return {name: msgspec.json.decode(entry, type=_Entry) for name, entry in fields.items()}
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise self._bad(f"has a header that cannot be read: {error}") from error
+            raise self._bad(
+                f"has a header that cannot be read: {error}. Download or export it again"
+            ) from error
 
     def _check_layout(self, data_bytes: int) -> None:
         """The tensors must tile the data area: no gap, no overlap, nothing beyond the end."""

@@ -19,6 +19,9 @@ from smysl_build_engines.weights_file import read_stored
 
 MAX_ROUNDING_ERROR = 0.5
 """Relative, of a whole tensor. 4 bits cost about 0.1; another tensor in its place costs 1.4."""
+MAX_GAIN_ERROR = 0.1
+"""How much larger or smaller than the checkpoint's a tensor may be as a whole, by least squares: rounding, fitted or
+not, costs 0.02."""
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -127,4 +130,11 @@ def check_rounding(name: str, found: Float32, original: Float32) -> None:
             f"the engine's {name} is {error:.2g} off the checkpoint's (relative); at most "
             f"{MAX_ROUNDING_ERROR} is rounding. Nothing was published. Check the checkpoint "
             "for values that are not finite; otherwise please report this."
+        )
+    size = float(np.vdot(original, original))
+    gain = float(np.vdot(found, original)) / size if size else 1.0
+    if not abs(gain - 1) <= MAX_GAIN_ERROR:
+        raise VerificationFailed(
+            f"the engine's {name} is {gain:.2f} times the checkpoint's; between {1 - MAX_GAIN_ERROR} "
+            f"and {1 + MAX_GAIN_ERROR} is rounding. Nothing was published. Please report this."
         )

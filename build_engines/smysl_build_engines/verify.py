@@ -50,9 +50,13 @@ def verify(
     lengths = [min(length, room) for length in PROMPT_LENGTHS]
     random = np.random.default_rng(20261123)
     texts = [random.integers(0, decoder.vocab_size, n + DECODING_STEPS).tolist() for n in lengths]
-    measured = run_engine(OnnxModel(graph, architecture, rows=len(texts), wide=False), texts)
+    opened = OnnxModel(graph, architecture, rows=len(texts), wide=False)
+    measured = run_engine(opened, texts)
+    embedded = opened.hidden(texts[-1])
+    del opened
     stored = as_stored(graph, decoder, weights)
-    expected = _logits(Reference(stored.decoder, stored.weights), texts)
+    outputs = Reference(stored.decoder, stored.weights).forward_all(texts)
+    expected = np.concatenate([output.logits for output in outputs])
     # an fp32 engine holds the checkpoint's own weights
     rounded = stored.weights is not weights
     original = _logits(Reference(decoder, weights), texts) if rounded else expected
@@ -61,9 +65,13 @@ def verify(
         with beside(graph, unrounded(graph)) as path:
             opened = OnnxModel(path, architecture, rows=len(texts), wide=False)
         exact = run_engine(opened, texts)
+        embedded = opened.hidden(texts[-1])
         del opened
         difference = compare(exact, expected, original).relative_difference
         result = msgspec.structs.replace(result, exact_difference=difference)
+    states = outputs[-1].hidden
+    off = float(np.linalg.norm(embedded - states) / (np.linalg.norm(states) or 1.0))
+    result = msgspec.structs.replace(result, embedding_difference=off)
     if failure := judge(result, precision):
         where = first_diverged(graph, Reference(stored.decoder, stored.weights), texts[-1])
         raise VerificationFailed(
@@ -125,6 +133,9 @@ def judge(
             (f"{several} without rounded activations", exact, MAX_EXACT_DIFFERENCE),
             (several, result.relative_difference, MAX_ROUNDED_DIFFERENCE),
         ]
+    if result.embedding_difference is not None:
+        what = "the states of embeddings"
+        checks.append((what, result.embedding_difference, MAX_EXACT_DIFFERENCE))
     for what, value, limit in checks:
         # not "value > limit": a difference that is not a number fails too
         if not value <= limit:

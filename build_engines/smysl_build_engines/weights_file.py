@@ -37,7 +37,8 @@ class WeightsFile:
         self._file.write(bytes(-self._file.tell() % _ALIGNMENT))
         start = self._file.tell()
         for piece in pieces:
-            np.ascontiguousarray(piece, dtype).tofile(self._file)
+            # unlike `tofile`, a file says why it takes no more
+            self._file.write(np.ascontiguousarray(piece, dtype).reshape(-1).view(np.uint8).data)
         length = self._file.tell() - start
         assert length == int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
         tensor = TensorProto(name=name, data_type=onnx_type(dtype), dims=shape)

@@ -253,8 +253,8 @@ class Engine(Protocol):
         ...
 
     def embed(self, prompts: Sequence[Sequence[int]]) -> list[list[float]]:
-        """Mean of the last hidden states of each prompt,
-        L2-normalised: [len(prompts)][hidden size].
+        """Mean of each prompt's hidden states, the last ones or those of the layer that the engine was
+        built with, L2-normalised: [len(prompts)][hidden size].
         """
         ...
 

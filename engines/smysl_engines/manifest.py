@@ -82,6 +82,9 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     """`relative_difference` of the same graph without rounded activations, where only the order of
     sums may differ; None for fp32, whose activations are never rounded.
     """
+    embedding_difference: float | None = None
+    """Of the states that a decoder's embeddings are made of, without rounded activations: root mean
+    square over that of the reference's."""
 
 
 class FileEntry(msgspec.Struct, frozen=True):
@@ -193,6 +196,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """The bank, by name; its files are among `files`."""
     encoder: EncoderEntry | None = None
     """None for a decoder."""
+    embedding_layer: int | None = None
+    """A decoder's embeddings are made of the states after so many layers; None: of those after the
+    last norm."""
 
     @property
     def kind(self) -> Kind:

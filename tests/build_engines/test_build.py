@@ -10,7 +10,7 @@ import pytest
 
 from smysl_build_engines.build import Built, build, ensure, plan
 from smysl_build_engines.bundled import bundled_model
-from smysl_build_engines.checkpoint import open_checkpoint
+from smysl_build_engines.checkpoint import embedding_at, open_checkpoint
 from smysl_build_engines.errors import (
     BadCheckpoint,
     StoreError,
@@ -21,14 +21,16 @@ from smysl_build_engines.graph import write_graph
 from smysl_build_engines.quantise import Precision
 from smysl_build_engines.random_model import LlamaConfig, write_random_model, write_safetensors
 from smysl_build_engines.recipe import Recipe
+from smysl_build_engines.reference import Reference
 from smysl_build_engines.rotary import Rope
 from smysl_build_engines.rounding import Nearest
 from smysl_build_engines.safetensors import SafetensorsFile
 from smysl_build_engines.store import EngineStore
+from smysl_build_engines.store_app import survey
 from smysl_build_engines.tensors import Held
 from smysl_build_engines.verify import verify
 from smysl_engines.manifest import describe_file, load_manifest, read_manifest
-from smysl_engines.onnx import GRAPH_FILE
+from smysl_engines.onnx import GRAPH_FILE, OnnxEngine
 from smysl_engines.shelf import find_engine, list_engines
 
 CONFIG = LlamaConfig(
@@ -45,6 +47,13 @@ CONFIG = LlamaConfig(
     tie_word_embeddings=True,
 )
 SMYSL_BUILD = (sys.executable, "-c", "from smysl_build_engines.app import main; main()")
+FULL_DISK = """
+import resource, sys
+room = int(sys.argv.pop(1))
+resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+from smysl_build_engines.app import main; main()
+"""
+"""As on a disk with so many bytes left for a file."""
 PRECISIONS: tuple[Precision, ...] = ("fp32", "int8", "int4")
 
 
@@ -131,17 +140,41 @@ def test_a_failed_verification_says_where_the_difference_begins(
         verify(tmp_path / GRAPH_FILE, wanted.architecture, decoder, checkpoint.weights, "fp32")
 
 
-def test_weights_that_are_not_numbers_are_refused_and_nothing_is_published(
-    source: Path, tmp_path: Path, store: EngineStore
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["model.norm.weight", "model.layers.1.mlp.up_proj.weight"])
+def test_weights_that_are_not_numbers_are_named_and_nothing_is_published(
+    source: Path, tmp_path: Path, store: EngineStore, name: str, value: float
 ) -> None:
     weights = dict(SafetensorsFile(source / "model.safetensors"))
-    weights["model.norm.weight"] = weights["model.norm.weight"] * np.nan
+    weights[name].flat[3] = value
     folder = write_random_model(tmp_path / "m", CONFIG)
     write_safetensors(folder / "model.safetensors", weights)
-    with pytest.raises(VerificationFailed, match="finite"):
-        ensure(folder, store)
-    assert list_engines(store.folder) == []
-    assert [path.name for path in store.folder.iterdir()] == [".lock"]
+    for precision in PRECISIONS:
+        with pytest.raises(BadCheckpoint, match=rf"model.safetensors: '{name}' .* not finite"):
+            ensure(folder, store, precision=precision)
+        assert [path.name for path in store.folder.iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 0.99])
+@pytest.mark.parametrize("precision", ["fp32", "int4"])
+def test_a_disk_that_fills_up_is_named_and_the_store_stays_as_it_was(
+    source: Path, tmp_path: Path, precision: Precision, share: float
+) -> None:
+    store = EngineStore(tmp_path / "data" / "engines")
+    kept = ensure(source, store, name="kept", precision=precision)
+    room = int(share * (kept.directory / "weights.bin").stat().st_size)
+    words = [str(source), "--store", str(store.folder), "--precision", precision, "--force"]
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(room), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if "smysl-build:" in line]
+    assert "no room for engine tiny" in line and "--store" in line
+    assert {path.name for path in store.folder.iterdir()} == {".lock", kept.directory.name}
+    assert load_manifest(kept.directory) == kept.manifest
 
 
 def test_the_manifest_records_source_files_tools_and_figures(
@@ -270,9 +303,11 @@ def test_the_command_builds_checks_and_answers_in_json(source: Path, tmp_path: P
     missing = smysl_build(source, "--verify", **data)
     assert missing.code == 1
     assert "no engine 'tiny'" in missing.err
-    built = smysl_build(source, "--json", "--precision", "int8", **data)
+    layer = ("--embedding-layer", "1")
+    built = smysl_build(source, "--json", "--precision", "int8", *layer, **data)
     assert built.code == 0, built.err
     answer = json.loads(built.out)
+    assert answer["embedding_layer"] == 1
     assert answer["reused"] is False
     assert answer["precision"] == "int8"
     assert answer["directory"] == str(tmp_path / "engines" / answer["fingerprint"])
@@ -314,6 +349,51 @@ def test_a_bundled_model_that_is_not_there_is_named() -> None:
 def test_a_built_engine_names_what_it_reused(source: Path, store: EngineStore) -> None:
     built: Built = ensure(source, store)
     assert read_manifest(built.directory).hardware
+
+
+def test_embeddings_are_made_of_the_layer_that_was_asked_for(
+    source: Path, store: EngineStore
+) -> None:
+    checkpoint = open_checkpoint(source)
+    tokens, vectors, prints = [5, 100, 7, 31], {}, {}
+    for layer in (None, 2, 1):
+        chosen = embedding_at(checkpoint, layer)
+        wanted = plan(chosen, name="tiny", precision="fp32")
+        built = build(chosen, wanted, store, lambda line: None)
+        assert built.reused == (layer == 2), "the last layer is the default"
+        assert built.manifest.embedding_layer == (1 if layer == 1 else None)
+        assert built.manifest.verification.embedding_difference is not None
+        assert any("after layer 1" in line for line in wanted.lines()) == (layer == 1)
+        engine = OnnxEngine(built.directory)
+        (vectors[layer],) = engine.embed([tokens])
+        engine.close()
+        mean = Reference(chosen.config.at(64), chosen.weights).forward(tokens).hidden.mean(axis=0)
+        assert vectors[layer] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-5)
+        prints[layer] = built.manifest.fingerprint
+    assert vectors[1] != pytest.approx(vectors[2], abs=1e-3) and prints[1] != prints[2]
+    assert [one.embedding_layer for one in survey(store.folder, verify=True)] == [1]
+    for layer in (0, 3):
+        with pytest.raises(UnsupportedModel, match="layers 1 to 2"):
+            embedding_at(checkpoint, layer)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_states_of_another_layer_are_refused(
+    source: Path, tmp_path: Path, precision: Precision
+) -> None:
+    checkpoint = open_checkpoint(source)
+    wanted = plan(checkpoint, name="tiny", precision=precision)
+    wrong = embedding_at(checkpoint, 1).config
+    nearest = Nearest(wrong, checkpoint.weights)
+    write_graph(wrong, checkpoint.weights, Recipe(precision=precision), nearest, tmp_path, 64)
+    with pytest.raises(VerificationFailed, match="the states of embeddings"):
+        verify(
+            tmp_path / GRAPH_FILE,
+            wanted.architecture,
+            checkpoint.config,
+            checkpoint.weights,
+            precision,
+        )
 
 
 def test_a_models_dialect_file_travels_with_its_engine(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from random_transformer import logits_of, write_model
 
-from smysl_build_engines.checkpoint import Checkpoint, open_checkpoint
+from smysl_build_engines.checkpoint import Checkpoint, embedding_at, open_checkpoint
 from smysl_build_engines.graph import write_graph
 from smysl_build_engines.padding import pad_heads
 from smysl_build_engines.recipe import Recipe
@@ -147,9 +147,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def check_parity(
-    folder: Path, model: Any, context: int, attention: Attention = "fused"
-) -> float:
+def check_parity(folder: Path, model: Any, context: int, attention: Attention = "fused") -> float:
     """Largest logit difference of engine and reference; the greedy continuation must be equal."""
     checkpoint = open_checkpoint(folder)
     tokens = np.random.default_rng(5).integers(0, 131, POSITIONS).tolist()
@@ -184,6 +182,25 @@ def test_logits_and_greedy_continuation_are_those_of_transformers(
         with open(path, "a") as file:
             file.write(f"| {case}, {attention} | {worst:.1e} |\n")
     assert worst <= MAX_DIFFERENCE
+
+
+@pytest.mark.parametrize(
+    "case", ["llama, heads of 20", "qwen3, heads of 24", "gemma2", "gemma3", "phi3", "granite"]
+)
+def test_embeddings_are_made_of_the_hidden_states_of_any_layer(case: str, tmp_path: Path) -> None:
+    kind, settings = CASES[case]
+    model = write_model(tmp_path, kind, settings)
+    checkpoint = open_checkpoint(tmp_path)
+    tokens = np.random.default_rng(6).integers(0, 131, POSITIONS).tolist()
+    with torch.no_grad():
+        found = model(torch.tensor([tokens]), use_cache=False, output_hidden_states=True)
+    for layer in range(1, len(checkpoint.config.layers) + 1):
+        chosen = embedding_at(checkpoint, layer)
+        expected = found.hidden_states[layer][0].numpy()
+        reference = Reference(chosen.config.at(POSITIONS), chosen.weights)
+        engine = compile_engine(chosen, tmp_path, POSITIONS)
+        for states in (reference.forward(tokens).hidden, engine.hidden(tokens)):
+            assert np.abs(states - expected).max() <= MAX_DIFFERENCE
 
 
 def test_a_context_beyond_the_original_takes_the_long_factors(tmp_path: Path) -> None:

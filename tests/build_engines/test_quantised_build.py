@@ -1,10 +1,12 @@
 """Recipes, plans and what a quantised build reports."""
 
+import shutil
 import tracemalloc
 from pathlib import Path
 
 import msgspec
 import numpy as np
+import onnx
 import pytest
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
@@ -12,9 +14,9 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 
 from smysl_build_engines.build import Built, build, plan
 from smysl_build_engines.bundled import bundled_model
-from smysl_build_engines.calibration import read_calibration
+from smysl_build_engines.calibration import GENERAL_TEXT, read_calibration
 from smysl_build_engines.checkpoint import open_checkpoint
-from smysl_build_engines.errors import BadCheckpoint, BadRequest
+from smysl_build_engines.errors import BadCheckpoint, BadRequest, VerificationFailed
 from smysl_build_engines.graph import write_graph
 from smysl_build_engines.plan import BuildPlan
 from smysl_build_engines.quantise import Precision
@@ -148,6 +150,29 @@ def test_texts_that_cannot_serve_are_refused_by_name(source: Path, tmp_path: Pat
         read_calibration(source / "calibration.txt", source / "tokenizer.json", 30, 64)
 
 
+def test_without_a_text_of_its_own_a_model_is_measured_on_a_general_one(
+    source: Path, tmp_path: Path
+) -> None:
+    bare = write_random_model(tmp_path / "bare", FIELDS)
+    said: list[str] = []
+
+    def built_bare() -> Built:
+        checkpoint = open_checkpoint(bare)
+        wanted = plan(checkpoint, name="bare", precision="int8")
+        assert any("a short general text" in line for line in wanted.lines())
+        return build(checkpoint, wanted, EngineStore(tmp_path / "store"), said.append)
+
+    shutil.copy(source / "tokenizer.json", bare)
+    # a tokenizer of words: one it does not know is a token too
+    lines = GENERAL_TEXT.read_text("utf-8").splitlines()
+    assert report_of(built_bare()).tokens == sum(len(line.split()) - 1 for line in lines)
+    assert built_bare().reused
+    (bare / "tokenizer.json").write_text("{}")
+    quantisation = built_bare().manifest.quantisation
+    assert quantisation is not None and quantisation.report is None
+    assert any("nothing is measured on text" in line for line in said)
+
+
 def test_what_is_measured_on_was_never_fitted_to(source: Path) -> None:
     text = read_calibration(source / "calibration.txt", source / "tokenizer.json", 60, 20)
     assert (len(text.fitted), len(text.held_out)) == (48, 16)
@@ -199,6 +224,29 @@ def test_weights_are_streamed(tmp_path: Path) -> None:
     stored = as_stored(tmp_path / "model.onnx", checkpoint.config, checkpoint.weights)
     drift = stored.weights["head.weight"] - checkpoint.weights["embedding.weight"]
     assert 0 < float(np.abs(drift).max()) < 0.01
+
+
+@pytest.mark.parametrize("times", [0.8, 1.2])
+def test_a_tensor_of_another_size_is_refused_though_rounding_could_be_as_far_off(
+    source: Path, times: float, tmp_path: Path
+) -> None:
+    checkpoint, recipe = open_checkpoint(source), Recipe(precision="int4")
+    decoder = checkpoint.config
+    nearest = Nearest(decoder, checkpoint.weights)
+    write_graph(decoder, checkpoint.weights, recipe, nearest, tmp_path, 64)
+    name = "layers.1.down"
+    model = onnx.load(tmp_path / "model.onnx", load_external_data=False)
+    (scales,) = (t for t in model.graph.initializer if t.name == f"{name}.scales")
+    place = {entry.key: int(entry.value) for entry in scales.external_data[1:]}
+    weights = tmp_path / "weights.bin"
+    found = np.frombuffer(weights.read_bytes(), np.float32, place["length"] // 4, place["offset"])
+    with weights.open("r+b") as file:
+        file.seek(place["offset"])
+        file.write((found * np.float32(times)).tobytes())
+    stored = as_stored(tmp_path / "model.onnx", decoder, checkpoint.weights)
+    assert stored.weights["layers.0.down.weight"].any()
+    with pytest.raises(VerificationFailed, match=rf"layers.1.down.weight is {times}\d* times"):
+        _ = stored.weights[f"{name}.weight"]
 
 
 @pytest.mark.slow
