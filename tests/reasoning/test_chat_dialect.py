@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from smysl_reasoning.dialects.chat import (
     Begun,
@@ -247,6 +247,51 @@ def test_text_is_heard_whole_in_whole_characters(chatml: ChatDialect, text: str)
     pieces = [hearing.add(token) for token in chatml.words(text)]
     if not text.endswith("\ufffd"):
         assert "".join(pieces) == hearing.text == text
+
+
+def spelling(*ends: decoders.Decoder) -> ChatDialect:
+    """Of a tokenizer as Llama 2 and Gemma have it: a mark for spaces, bytes for what is no word."""
+    words = ["▁", "a", "▁a", "日"]
+    names = ["<unk>", *(f"<0x{byte:02X}>" for byte in range(256)), *words]
+    tokenizer = Tokenizer(
+        models.BPE(
+            {name: i for i, name in enumerate(names)},
+            [("▁", "a")],
+            unk_token="<unk>",
+            byte_fallback=True,
+        )
+    )
+    tokenizer.normalizer = normalizers.Replace(" ", "▁")
+    steps = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), *ends]
+    tokenizer.decoder = decoders.Sequence(steps)
+    tokenizer.add_special_tokens([AddedToken("</s>", special=True, normalized=False)])
+    return ChatDialect(tokenizer, None, {"eos_token": "</s>"})
+
+
+@pytest.mark.parametrize(
+    "dialect", [spelling(), spelling(decoders.Strip(" ", 1, 0))], ids=["gemma", "llama 2"]
+)
+@given(data=st.data())
+def test_characters_spelt_in_bytes_are_heard_as_soon_as_they_are_whole(
+    dialect: ChatDialect, data: st.DataObject
+) -> None:
+    some = st.text(" a日本é😀", max_size=12)
+    parts = data.draw(st.lists(some, max_size=4))
+    ids: list[int] = []
+    whole: list[str] = []
+    """What is said after each token."""
+    for part in parts:
+        for character in part:
+            spelt = dialect.words(character)
+            whole += [dialect.text(ids)] * (len(spelt) - 1)
+            ids += spelt
+            whole.append(dialect.text(ids))
+        ids.append(dialect.end)
+        whole.append(dialect.text(ids))
+    hearing = Hearing(dialect)
+    for token, said in zip(ids, whole, strict=True):
+        hearing.add(token)
+        assert hearing.text == said
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from smysl_build_engines.build import ensure
 from smysl_build_engines.random_model import write_random_model
 from smysl_build_engines.store import EngineStore
-from smysl_engines.base import Engine
+from smysl_engines.base import Engine, Sampling
 from smysl_engines.load import open_engine
 from smysl_engines.manifest import CHAT_FILES
 from smysl_engines.scripted import ScriptedEngine
@@ -111,7 +111,9 @@ def directory(
     (source / "chat_template.jinja").write_text(TEMPLATE)
     (source / "tokenizer_config.json").write_text('{"eos_token": "</s>", "chat_template": "old"}')
     (source / "special_tokens_map.json").write_text('{"bos_token": {"content": "<s>"}}')
-    (source / "generation_config.json").write_text('{"eos_token_id": [257, 259, 4000]}')
+    (source / "generation_config.json").write_text(
+        '{"eos_token_id": [257, 259, 4000], "do_sample": true, "temperature": 0.7, "top_p": 0.8, "min_p": null}'
+    )
     return ensure(source, EngineStore(tmp_path_factory.mktemp("store"))).directory
 
 
@@ -148,6 +150,7 @@ async def test_programs_of_a_model_that_speaks_noise_end_and_leave_sound_nodes(
         engine, directory, store, [tmp_path / "programs"], [tmp_path / "modules"]
     )
     assert dialect_of(runtime).stops == (259, 257)
+    assert dialect_of(runtime).advised == Sampling(top_p=0.8)
     smaller: dict[str, dict[str, object]] = {
         "solve": {"samples": 1},
         "vote": {"samples": 2},
@@ -223,6 +226,7 @@ def test_the_dialect_is_chosen_by_file_tokenizer_and_template(
         ("tokenizer_config.json", "{}", "which token ends a reply"),
         ("tokenizer_config.json", "[", "tokenizer_config.json cannot be read"),
         ("chat_template.jinja", "{% if %}", "template cannot be read"),
+        ("generation_config.json", '{"top_p": 1.5}', r"generation_config.json.*<= 1.*top_p"),
     ):
         (tmp_path / "tokenizer_config.json").write_text('{"eos_token": "</s>"}')
         (tmp_path / name).write_text(text)

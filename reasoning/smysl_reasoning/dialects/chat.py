@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from tokenizers import Tokenizer
 
+from smysl_engines.base import Sampling
 from smysl_reasoning.dialects.native import Question
 from smysl_reasoning.dialects.template import PLAIN, BadTemplate, ChatTemplate
 
@@ -84,9 +85,12 @@ class ChatDialect:
         template: str | None = None,
         tokens: Mapping[str, str] | None = None,
         ends: Sequence[int] = (),
+        advised: Sampling | None = None,
     ) -> None:
         """`template`: jinja2; None is `PLAIN`. `tokens`: `bos_token` and the like. `ends`: ids that end a reply,
-        beside the one that the template puts after each. Raises `BadTemplate`."""
+        beside the one that the template puts after each. `advised`: how the model's makers would have it sampled.
+        Raises `BadTemplate`."""
+        self.advised = advised or Sampling()
         self._tokenizer = tokenizer
         fields = json.loads(tokenizer.to_str())
         self._plain = _plain(fields, first=True)
@@ -118,6 +122,11 @@ class ChatDialect:
         """The template itself begins a thinking section."""
         self.thinks = self.opens or bool(re.search(rf"</(?:{_THINK})>", template or ""))
         """It is a model that thinks before it speaks."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The model's own, control tokens included."""
+        return self._tokenizer
 
     def read(self, text: str) -> Question:
         """Chat models read numbers as they stand."""
@@ -291,13 +300,16 @@ class Hearing:
     def add(self, token: int) -> str:
         """The text that this token has completed."""
         self._ids.append(token)
-        # the window begins a few tokens back: how a token reads may depend on the one before
+        # the window begins at a piece told before: how a token reads may depend on the one before it, and bytes that
+        # are characters side by side are none if the first is cut in two
         before = self._dialect.text(self._ids[self._from : self._told])
         now = self._dialect.text(self._ids[self._from :])
         if now.endswith("\ufffd"):
             return ""
         piece = now[len(before) :]
-        self._from, self._told = max(self._from, len(self._ids) - 4), len(self._ids)
+        if self._dialect.text(self._ids[self._told :]):
+            self._from = self._told
+        self._told = len(self._ids)
         self.text += piece
         return piece
 

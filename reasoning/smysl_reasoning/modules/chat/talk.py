@@ -120,11 +120,16 @@ def segments(
 def sampling(
     bench: Workbench, tokens: int, *, temperature: float = 0.0, thinking: bool = True
 ) -> Sampling:
-    """Greedy unless there is a temperature; a model that thinks first has more room for it."""
+    """Greedy unless there is a temperature, else as the model's makers advise; a model that thinks first has more room
+    for it."""
     dialect = dialect_of(bench)
     room = tokens * THINKING if thinking and dialect.thinks else tokens
-    return Sampling(
+    # what is cut off the likeliest token does not miss; a penalty would make another one the likeliest
+    penalty = dialect.advised.repetition_penalty if temperature else 1.0
+    return msgspec.structs.replace(
+        dialect.advised,
         temperature=temperature,
+        repetition_penalty=penalty,
         seed=bench.seed if temperature else 0,
         max_tokens=room,
         stop=dialect.stops,
