@@ -22,6 +22,36 @@ class Feed(msgspec.Struct, frozen=True):
     ids: Ids
 
 
+class OptionTree:
+    """The options' common tree, and what is known of it: each place is asked for once, however many options
+    go through it, and every option gets its whole log-likelihood."""
+
+    def __init__(self, constraint: Choice) -> None:
+        self.options = constraint.options
+        self.wanted: dict[Ids, set[int]] = defaultdict(set)
+        """After each beginning of an option the tokens that an option goes on with; shorter beginnings first."""
+        for length in range(max(map(len, self.options))):
+            for option in self.options:
+                if length < len(option):
+                    self.wanted[option[:length]].add(option[length])
+        self._found: dict[Ids, float] = {}
+
+    def note(self, beginning: Ids, token: int, logprob: float) -> None:
+        self._found[(*beginning, token)] = logprob
+
+    def missing(self, beginning: Ids) -> set[int]:
+        return {token for token in self.wanted[beginning] if (*beginning, token) not in self._found}
+
+    def logprobs(self, option: int) -> tuple[float, ...]:
+        """Log-probability of each token of an option under the model. All must be known."""
+        ids = self.options[option]
+        return tuple(self._found[ids[: at + 1]] for at in range(len(ids)))
+
+    def probabilities(self) -> tuple[float, ...]:
+        """Softmax over the options' summed log-probabilities; sums to 1. Equal where all are impossible."""
+        return _softmax([sum(self.logprobs(option)) for option in range(len(self.options))])
+
+
 class ChoiceScorer:
     """Walks the options' common tree once.
 
@@ -32,11 +62,7 @@ class ChoiceScorer:
 
     def __init__(self, constraint: Choice) -> None:
         self.options = constraint.options
-        self._continuations: dict[Ids, set[int]] = defaultdict(set)
-        for option in self.options:
-            for at, token in enumerate(option):
-                self._continuations[option[:at]].add(token)
-        self._found: dict[Ids, float] = {}
+        self._tree = OptionTree(constraint)
 
     def feeds(self) -> list[tuple[Feed, Ids]]:
         """What to run after the prompt, each with the path it completes;
@@ -61,17 +87,16 @@ class ChoiceScorer:
         """`logits` follow the prompt and `prefix`. Raises `EngineError` for logits of NaN."""
         require_numbers(logits)
         scores = log_probabilities(logits)
-        for token in self._continuations.get(prefix, ()):
-            self._found[(*prefix, token)] = float(scores[token])
+        for token in self._tree.wanted.get(prefix, ()):
+            self._tree.note(prefix, token, float(scores[token]))
 
     def logprobs(self, option: int) -> tuple[float, ...]:
-        """Log-probability of each token of an option under the model."""
-        ids = self.options[option]
-        return tuple(self._found[ids[: at + 1]] for at in range(len(ids)))
+        """As `OptionTree.logprobs`."""
+        return self._tree.logprobs(option)
 
     def probabilities(self) -> tuple[float, ...]:
-        """Softmax over the options' summed log-probabilities; sums to 1."""
-        return _softmax([sum(self.logprobs(option)) for option in range(len(self.options))])
+        """As `OptionTree.probabilities`."""
+        return self._tree.probabilities()
 
 
 def choose(probabilities: tuple[float, ...], sampling: Sampling) -> int:
@@ -91,6 +116,8 @@ def choose(probabilities: tuple[float, ...], sampling: Sampling) -> int:
 
 def _softmax(scores: list[float]) -> tuple[float, ...]:
     top = max(scores)
+    if top == -math.inf:
+        return (1 / len(scores),) * len(scores)
     odds = [math.exp(score - top) for score in scores]
     total = sum(odds)
     return tuple(odd / total for odd in odds)

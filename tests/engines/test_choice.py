@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smysl_engines.base import Choice, Sampling
-from smysl_engines.choice import ChoiceScorer, choose
+from smysl_engines.choice import ChoiceScorer, OptionTree, choose
 from smysl_engines.sampling import Logits
 
 VOCABULARY = 5
@@ -77,3 +77,11 @@ def test_greedy_takes_the_likeliest_option_and_temperature_draws_by_probability(
     assert np.bincount(draws) / 2000 == pytest.approx(probabilities, abs=0.04)
     cold = {choose(probabilities, Sampling(temperature=0.01, seed=seed)) for seed in range(50)}
     assert cold == {1}
+
+
+def test_impossible_options_are_equally_likely() -> None:
+    tree = OptionTree(Choice(((1,), (2, 3))))
+    for beginning, token in (((), 1), ((), 2), ((2,), 3)):
+        assert token in tree.missing(beginning)
+        tree.note(beginning, token, float("-inf"))
+    assert tree.probabilities() == (0.5, 0.5)
