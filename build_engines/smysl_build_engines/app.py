@@ -13,7 +13,12 @@ import typer
 from smysl_build_engines.adapters import check_names, merge, with_bank
 from smysl_build_engines.build import BuildPlan, Built, build, plan
 from smysl_build_engines.bundled import bundled_model
-from smysl_build_engines.checkpoint import CALIBRATION_FILE, Checkpoint, open_checkpoint
+from smysl_build_engines.checkpoint import (
+    CALIBRATION_FILE,
+    Checkpoint,
+    embedding_at,
+    open_checkpoint,
+)
 from smysl_build_engines.encoder_build import build_encoder
 from smysl_build_engines.encoder_folder import EncoderCheckpoint, is_encoder, open_encoder
 from smysl_build_engines.encoder_plan import EncoderPlan, plan_encoder
@@ -45,10 +50,18 @@ class Exit(enum.IntEnum):
     USAGE = 2
 
 
+class BackendName(enum.StrEnum):
+    onnx = "onnx"
+    tensorrt_llm = "tensorrt-llm"
+
+
 class PrecisionName(enum.StrEnum):
     fp32 = "fp32"
     int8 = "int8"
     int4 = "int4"
+    bf16 = "bf16"
+    fp8 = "fp8"
+    nvfp4 = "nvfp4"
 
 
 class MethodName(enum.StrEnum):
@@ -64,6 +77,12 @@ class AttentionName(enum.StrEnum):
 class AdaptersName(enum.StrEnum):
     bank = "bank"
     merged = "merged"
+    runtime = "runtime"
+
+
+class ArtefactName(enum.StrEnum):
+    engine = "engine"
+    checkpoint = "checkpoint"
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -85,9 +104,17 @@ def command(
     name: Annotated[
         str | None, typer.Option(help="Name of the engine; default: the folder's name.")
     ] = None,
+    backend: Annotated[
+        BackendName,
+        typer.Option(help="What runs the engine: ONNX Runtime, or TensorRT-LLM on a GPU."),
+    ] = BackendName.onnx,
     precision: Annotated[
-        PrecisionName, typer.Option(help="How weights are stored.")
-    ] = PrecisionName.fp32,
+        PrecisionName | None,
+        typer.Option(
+            help="How weights are stored. onnx: fp32 (default), int8, int4; tensorrt-llm: bf16 "
+            "(default), fp8, nvfp4."
+        ),
+    ] = None,
     rounding: Annotated[
         MethodName | None,
         typer.Option(
@@ -115,12 +142,12 @@ def command(
         ),
     ] = None,
     adapters: Annotated[
-        AdaptersName,
+        AdaptersName | None,
         typer.Option(
-            help="bank: one engine holds all of them, chosen call by call; merged: an engine of its "
-            "own for each, called NAME+ADAPTER."
+            help="bank (onnx) and runtime (tensorrt-llm): one engine holds all of them, chosen call by "
+            "call; merged: an engine of its own for each, called NAME+ADAPTER."
         ),
-    ] = AdaptersName.bank,
+    ] = None,
     head_bits: Annotated[
         int, typer.Option(help="Of the head of an int4 engine, 8 or 4: faster, and less exact.")
     ] = 8,
@@ -141,6 +168,48 @@ def command(
     ] = None,
     context: Annotated[
         int | None, typer.Option(help="Most tokens of prompt and output together.")
+    ] = None,
+    embedding_layer: Annotated[
+        int | None,
+        typer.Option(
+            help="Embeddings are the mean of the states after so many layers; default: after all of "
+            "them and the last norm."
+        ),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(help="tensorrt-llm: most sequences that run together; default: 8."),
+    ] = None,
+    artefact: Annotated[
+        ArtefactName | None,
+        typer.Option(
+            help="tensorrt-llm: an engine compiled now (1.2), or a checkpoint that is compiled at each "
+            "start (later versions); default: by what is installed."
+        ),
+    ] = None,
+    self_check: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|off",
+            help="tensorrt-llm: prompts compared with the float32 reference after the build; default: "
+            "4.",
+        ),
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="tensorrt-llm: the 16-bit checkpoint that a quantised SOURCE was made of, for the "
+            "self-check.",
+        ),
+    ] = None,
+    write_merged: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="tensorrt-llm: write SOURCE with its one adapter merged as a 16-bit checkpoint; build "
+            "none.",
+        ),
     ] = None,
     store: Annotated[
         Path | None, typer.Option(help="Folder of engines; default: in the data folder.")
@@ -185,11 +254,71 @@ def command(
         if hardware:
             _show_machine(source, bundled, cards, context, as_json)
             return
+        if backend is BackendName.tensorrt_llm:
+            _refuse(
+                BackendName.onnx,
+                {
+                    "--rounding": rounding,
+                    "--block": block,
+                    "--asymmetric": asymmetric,
+                    "--mixed": mixed,
+                    "--head-bits": head_bits != 8,
+                    "--wide": wide,
+                    "--embedding-layer": embedding_layer,
+                    "--attention": attention,
+                    "--adapters bank": adapters is AdaptersName.bank,
+                },
+            )
+            if len(cards) > 1:
+                raise BadRequest(f"a plan is for one GPU; {len(cards)} were given with --gpu")
+            # what the onnx backend's builds need not load
+            from smysl_build_engines.tensorrt_llm.command import run
+            from smysl_build_engines.tensorrt_llm.prepare import Asked
+
+            located = _located(source, config_only=dry_run)
+            answers = run(
+                Asked(
+                    source=located.folder,
+                    name=name or located.name,
+                    precision=_gpu_precision(precision),
+                    adapters=tuple((each, Path(at)) for each, at in _pairs(adapter or [])),
+                    how=_how(adapters),
+                    artefact=None if artefact is None else artefact.value,
+                    context=context,
+                    batch=batch,
+                    self_check=self_check,
+                    calibration=calibration,
+                    reference=reference,
+                    write_merged=write_merged,
+                    card=cards[0] if cards else None,
+                    store=store or default_shelf(),
+                    force=force,
+                    verify=check,
+                    dry_run=dry_run,
+                    as_json=as_json,
+                ),
+                _progress,
+            )
+            if as_json:
+                _print_json(answers[0] if len(answers) == 1 else {"engines": answers})
+            return
+        _refuse(
+            BackendName.tensorrt_llm,
+            {
+                "--batch": batch,
+                "--artefact": artefact,
+                "--self-check": self_check,
+                "--reference": reference,
+                "--write-merged": write_merged,
+                "--adapters runtime": adapters is AdaptersName.runtime,
+            },
+        )
+        stored_as = _onnx_precision(precision)
         located = _located(source)
         folder = located.folder
         recipe = Recipe(
-            precision=precision.value,
-            method=_method(precision, rounding, calibration, folder),
+            precision=stored_as,
+            method=_method(stored_as, rounding, calibration, folder),
             block=block,
             symmetric=not asymmetric,
             mixed=mixed,
@@ -199,7 +328,9 @@ def command(
         )
         target = EngineStore(store or default_shelf(), _progress)
         if is_encoder(folder):
-            given = {"--adapter": adapter, "--calibration": calibration, "--gpu": gpu}
+            given: dict[str, object] = {"--adapter": adapter, "--calibration": calibration}
+            given["--gpu"] = gpu
+            given["--embedding-layer"] = embedding_layer
             _refuse_for_encoder(located.name, given)
             encoder = open_encoder(folder)
             called = name or located.name
@@ -208,8 +339,8 @@ def command(
             if as_json:
                 _print_json(answer)
             return
-        checkpoint = open_checkpoint(folder)
-        variants = _variants(checkpoint, adapter or [], adapters)
+        checkpoint = embedding_at(open_checkpoint(folder), embedding_layer)
+        variants = _variants(checkpoint, adapter or [], adapters or AdaptersName.bank)
         plans = [
             plan(
                 variant,
@@ -220,7 +351,6 @@ def command(
             )
             for variant in variants
         ]
-        answers: list[object]
         if dry_run:
             view = view_machine(Shape(located.name, checkpoint.config), cards, context)
             answers = [_planned(wanted, view) for wanted in plans]
@@ -296,26 +426,32 @@ def _planned(wanted: BuildPlan, view: MachineView) -> object:
 
 
 def _method(
-    precision: PrecisionName, asked: MethodName | None, text: Path | None, folder: Path
+    precision: Precision, asked: MethodName | None, text: Path | None, folder: Path
 ) -> Method:
     if asked is not None:
         return asked.value
     has_text = text is not None or (folder / CALIBRATION_FILE).is_file()
-    return "gptq" if precision is PrecisionName.int4 and has_text else "nearest"
+    return "gptq" if precision == "int4" and has_text else "nearest"
 
 
 def _variants(checkpoint: Checkpoint, given: list[str], how: AdaptersName) -> list[Checkpoint]:
     """What to build: one engine, or one for each merged adapter."""
-    pairs = [each.partition("=") for each in given]
-    if wrong := [name for name, equals, folder in pairs if not (equals and folder)]:
-        raise typer.BadParameter(f"--adapter takes NAME=DIR; {wrong[0]!r} was given")
-    check_names([name for name, _, _ in pairs])
-    opened = [open_adapter(name, Path(folder), checkpoint) for name, _, folder in pairs]
+    pairs = _pairs(given)
+    check_names([name for name, _ in pairs])
+    opened = [open_adapter(name, Path(folder), checkpoint) for name, folder in pairs]
     if how is AdaptersName.merged:
         if not opened:
             raise typer.BadParameter("--adapters merged needs at least one --adapter NAME=DIR")
         return [merge(checkpoint, adapter) for adapter in opened]
     return [with_bank(checkpoint, opened)]
+
+
+def _pairs(given: list[str]) -> list[tuple[str, str]]:
+    """Names and folders of --adapter."""
+    pairs = [each.partition("=") for each in given]
+    if wrong := [name for name, equals, folder in pairs if not (equals and folder)]:
+        raise typer.BadParameter(f"--adapter takes NAME=DIR; {wrong[0]!r} was given")
+    return [(name, folder) for name, _, folder in pairs]
 
 
 def _build(
@@ -333,6 +469,15 @@ def _built(built: Built, started: float, as_json: bool) -> object:
     _show_built(built, as_json)
     fields = msgspec.to_builtins(built.manifest)
     return {"directory": str(built.directory), "reused": built.reused, **fields}
+
+
+def _refuse(backend: BackendName, given: Mapping[str, object]) -> None:
+    """What is for `backend` only."""
+    for option, value in given.items():
+        if value not in (None, False):
+            raise BadRequest(
+                f"{option} is for the backend {backend}. Leave it out, or add --backend {backend}"
+            )
 
 
 def _refuse_for_encoder(name: str, given: Mapping[str, object]) -> None:
@@ -400,6 +545,7 @@ def _check(checkpoint: Checkpoint, wanted: BuildPlan, store: EngineStore, as_jso
                 "one given. Build it again without --verify."
             )
     a = manifest.architecture
+    checkpoint = embedding_at(checkpoint, manifest.embedding_layer)
     model = pad_heads(checkpoint.config.at(a.context), checkpoint.weights)
     precision = _precision(manifest.precision)
     result = verify(directory / GRAPH_FILE, a, model.decoder, model.weights, precision)
@@ -446,7 +592,45 @@ def _stored(wanted: BuildPlan, store: EngineStore) -> tuple[Path, Manifest]:
 
 
 def _precision(text: str) -> Precision:
-    return PrecisionName(text).value
+    return _onnx_precision(PrecisionName(text))
+
+
+def _onnx_precision(asked: PrecisionName | None) -> Precision:
+    match asked:
+        case None | PrecisionName.fp32:
+            return "fp32"
+        case PrecisionName.int8:
+            return "int8"
+        case PrecisionName.int4:
+            return "int4"
+    raise BadRequest(
+        f"{asked} is for the backend tensorrt-llm; onnx has fp32, int8 and int4. Add --backend "
+        "tensorrt-llm"
+    )
+
+
+def _gpu_precision(asked: PrecisionName | None) -> Literal["bf16", "fp8", "nvfp4"] | None:
+    match asked:
+        case None:
+            return None
+        case PrecisionName.bf16:
+            return "bf16"
+        case PrecisionName.fp8:
+            return "fp8"
+        case PrecisionName.nvfp4:
+            return "nvfp4"
+    raise BadRequest(
+        f"{asked} is for the backend onnx; tensorrt-llm has bf16, fp8 (one scale per tensor) and nvfp4"
+    )
+
+
+def _how(adapters: AdaptersName | None) -> Literal["merged", "runtime"] | None:
+    match adapters:
+        case AdaptersName.merged:
+            return "merged"
+        case AdaptersName.runtime:
+            return "runtime"
+    return None
 
 
 def _show_built(built: Built, as_json: bool) -> None:

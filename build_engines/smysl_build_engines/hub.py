@@ -24,6 +24,7 @@ from smysl_build_engines.pooling_files import (
     POOLING_FILE,
     SETTINGS_FILES,
 )
+from smysl_build_engines.tensorrt_llm.formats import QUANTISED_FILE
 from smysl_engines.manifest import TOKENIZER_FILE
 
 FILES = (
@@ -34,6 +35,7 @@ FILES = (
     TOKENIZER_FILE,
     *OPTIONAL_FILES,
     CALIBRATION_FILE,
+    QUANTISED_FILE,
     MODULES_FILE,
     MODEL_SETTINGS_FILE,
     *SETTINGS_FILES,
@@ -88,7 +90,7 @@ def fetch(model: HubModel, *, config_only: bool = False) -> Path:
             snapshot_download(
                 model.repository,
                 revision=model.revision,
-                allow_patterns=[CONFIG_FILE] if config_only else list(FILES),
+                allow_patterns=[CONFIG_FILE, QUANTISED_FILE] if config_only else list(FILES),
             )
         )
     except GatedRepoError as error:

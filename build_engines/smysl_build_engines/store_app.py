@@ -14,9 +14,10 @@ import msgspec
 
 from smysl_build_engines.archive import export_engine, import_engine
 from smysl_build_engines.errors import BuildError
+from smysl_build_engines.gguf_export import export_gguf
 from smysl_build_engines.store import EngineStore
 from smysl_engines.base import EngineError
-from smysl_engines.manifest import CorruptEngine, Manifest, load_manifest
+from smysl_engines.manifest import CorruptEngine, Manifest, load_manifest, read_manifest
 from smysl_engines.shelf import NoSuchEngine, Shelved, find_engine, list_engines
 
 TOLD_BYTES = 500_000_000
@@ -33,6 +34,8 @@ class StoredEngine(msgspec.Struct, frozen=True, kw_only=True):
     backend: str
     precision: str
     size_bytes: int
+    embedding_layer: int | None = None
+    """Which layer's states a decoder's embeddings are made of; None: those after the last norm."""
     problem: str | None
     """What is wrong, with the remedy; None when nothing is, or when nothing was looked at."""
 
@@ -65,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     export = verbs.add_parser("export")
     export.add_argument("engine")
     export.add_argument("file", type=Path, nargs="?")
+    export.add_argument("--format", choices=("tar", "gguf"), default="tar")
+    export.add_argument("--precision", choices=("f16", "f32"), default="f16")
+    export.add_argument("--source", type=Path)
     verbs.add_parser("import").add_argument("file", type=Path)
     return parser
 
@@ -77,7 +83,7 @@ def _answer(given: argparse.Namespace) -> Any:
         case "delete":
             return _delete(store, given.fingerprint)
         case "export":
-            return _export(store, given.engine, given.file)
+            return _export(store, given)
         case "import":
             imported = import_engine(given.file, store)
             return _named(imported.manifest) | {
@@ -97,16 +103,35 @@ def _delete(store: EngineStore, fingerprint: str) -> StoredEngine:
     raise NoSuchEngine(f"no engine {fingerprint!r} in {store.folder}; look at `smysl engines list`")
 
 
-def _export(store: EngineStore, name: str, file: Path | None) -> dict[str, Any]:
-    engine = find_engine(store.folder, name)
+def _export(store: EngineStore, given: argparse.Namespace) -> dict[str, Any]:
+    engine = find_engine(store.folder, given.engine)
+    file: Path | None = given.file
     if file is None:
         model = engine.manifest.model if engine.manifest is not None else ""
-        file = Path(f"{model}-{engine.directory.name[:12]}.tar")
+        file = Path(f"{model}-{engine.directory.name[:12]}.{given.format}")
     elif file.is_dir():
         raise BuildError(f"{file} is a folder; give the name of a new file in it")
+    if given.format == "gguf":
+        return _export_gguf(engine, given, file)
     _announce(engine)
     manifest = export_engine(engine.directory, file)
     return _named(manifest) | {"file": str(file), "size_bytes": file.stat().st_size}
+
+
+def _export_gguf(engine: Shelved, given: argparse.Namespace, file: Path) -> dict[str, Any]:
+    manifest = read_manifest(engine.directory)
+    done = export_gguf(manifest, given.source, file, given.precision)
+    if done.left_out:
+        _tell(
+            f"GGUF has no place for {' and '.join(done.left_out)} of this tokenizer: token ids mean the same, "
+            "but a program that gives llama.cpp text may get other tokens"
+        )
+    return _named(manifest) | {
+        "precision": given.precision,
+        "file": str(file),
+        "size_bytes": file.stat().st_size,
+        "source": str(done.source),
+    }
 
 
 def _stored(engine: Shelved, verify: bool) -> StoredEngine:
@@ -127,6 +152,7 @@ def _stored(engine: Shelved, verify: bool) -> StoredEngine:
         backend=manifest.backend,
         precision=manifest.precision,
         size_bytes=_size(manifest),
+        embedding_layer=manifest.embedding_layer,
         problem=problem,
     )
 

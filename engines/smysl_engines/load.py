@@ -4,9 +4,28 @@ Knows the backends' names; a backend's runtime is loaded only when it is chosen.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from smysl_engines.base import Engine, EngineError
 from smysl_engines.manifest import read_manifest
+
+if TYPE_CHECKING:
+    from smysl_engines.openai.engine import OpenAIEngine
+    from smysl_engines.openai.settings import ServerSettings
+
+
+def open_server(
+    settings: "ServerSettings", tokenizer: Path, *, remember: Path | None = None
+) -> "OpenAIEngine":
+    """An engine over an OpenAI-compatible server, up or not; the caller closes it.
+
+    `tokenizer`: the tokenizer.json of the model that the server runs. `remember`: a file for what was last seen of
+    the server. Raises `EngineError` for a tokenizer that cannot be used.
+    """
+    # an HTTP client, which no other backend needs
+    from smysl_engines.openai.engine import OpenAIEngine
+
+    return OpenAIEngine(settings, tokenizer, remember=remember)
 
 
 def open_engine(
@@ -50,4 +69,16 @@ def open_engine(
             snapshot_bytes=snapshot_bytes,
             deterministic=deterministic,
         )
-    raise EngineError(f"{folder} needs the backend {backend!r}; this installation has: onnx")
+    if backend == "tensorrt-llm":
+        # the library itself is loaded by a process of its own
+        from smysl_engines.tensorrt_llm.engine import TensorRTEngine
+
+        if deterministic:
+            raise EngineError(
+                f"{folder} runs on TensorRT-LLM, where a call's company may decide its last bits: it "
+                "cannot be deterministic. Leave that off, or use an ONNX engine."
+            )
+        return TensorRTEngine(folder, max_batch=max_batch, kv_bytes=kv_bytes)
+    raise EngineError(
+        f"{folder} needs the backend {backend!r}; this program has: onnx, tensorrt-llm"
+    )

@@ -90,7 +90,7 @@ class Fields:
 
     def refusal(self, name: str, value: object, supported: str) -> UnsupportedModel:
         return UnsupportedModel(
-            f"{self.where}: {name} is {value!r}; the onnx build compiles {supported} only"
+            f"{self.where}: {name} is {value!r}; the build compiles {supported} only"
         )
 
     def bad(self, name: str, value: object, demand: str) -> BadCheckpoint:

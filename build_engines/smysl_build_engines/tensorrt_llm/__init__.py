@@ -1,0 +1,1 @@
+"""The build side of TensorRT-LLM: plan, merge, quantise, compile, check."""

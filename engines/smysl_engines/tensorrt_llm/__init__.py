@@ -1,0 +1,1 @@
+"""Engines that TensorRT-LLM runs."""
