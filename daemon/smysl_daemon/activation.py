@@ -7,6 +7,8 @@ import logging
 import os
 import socket
 from collections.abc import MutableMapping
+from pathlib import Path
+from typing import NamedTuple
 
 from smysl_daemon.errors import BadActivation
 
@@ -18,42 +20,61 @@ NAME = "smysld"
 _REMEDY = "it must be a listening Unix stream socket (ListenStream=/path in the socket unit)"
 
 
-def inherited_listener(environ: MutableMapping[str, str]) -> socket.socket | None:
-    """The socket to serve, non-blocking and kept from children; None when none was passed.
+class Inherited(NamedTuple):
+    """Sockets to serve, non-blocking and kept from children; None where none was passed."""
 
-    Takes the variables out of `environ`. Raises `BadActivation` for a descriptor that cannot be
-    served, or for several of which none, or more than one, is ours by name.
-    """
+    own: socket.socket | None = None
+    http: socket.socket | None = None
+
+
+def inherited_sockets(environ: MutableMapping[str, str], http: Path) -> Inherited:
+    """What a supervisor passed. The HTTP façade's socket is the one at the path `http`: one unit's
+    sockets have one name. Takes the variables out of `environ`. Raises `BadActivation` for a
+    descriptor that cannot be served, or for several others of which none, or more than one, is
+    ours by name."""
     count = environ.pop("LISTEN_FDS", "")
     meant = environ.pop("LISTEN_PID", "")
     names = environ.pop("LISTEN_FDNAMES", "").split(":")
     if not count or meant != str(os.getpid()):
-        return None
+        return Inherited()
     if not count.isdecimal():
         raise BadActivation(f"LISTEN_FDS is {count!r}; it must be a number")
     passed = range(FIRST_FD, FIRST_FD + int(count))
-    if not passed:
-        return None
     named = dict(zip(passed, names, strict=False))
-    chosen = _ours(named, len(passed))
-    for number in passed:
+    facade = [number for number in passed if _path_of(number) == http]
+    others = [number for number in passed if number not in facade[:1]]
+    taken = _listener(facade[0]) if facade else None
+    if not others:
+        return Inherited(http=taken)
+    chosen = _ours({number: named.get(number, "") for number in others}, len(passed))
+    for number in others:
         if number != chosen:
             log.warning("socket %r is not used: closed", named.get(number, ""))
             os.close(number)
-    return _listener(chosen)
+    return Inherited(_listener(chosen), taken)
 
 
 def _ours(named: dict[int, str], count: int) -> int:
-    if count == 1:
-        return FIRST_FD
+    if len(named) == 1:
+        return next(iter(named))
     ours = [number for number, name in named.items() if name == NAME]
     if len(ours) != 1:
-        listed = ", ".join(named.values()) or "none"
+        listed = ", ".join(filter(None, named.values())) or "none"
         raise BadActivation(
             f"{count} sockets were passed, named {listed}; exactly one must be named "
             f"FileDescriptorName={NAME}"
         )
     return ours[0]
+
+
+def _path_of(number: int) -> Path | None:
+    """Where a Unix socket is bound; None for anything else."""
+    try:
+        with socket.socket(fileno=os.dup(number)) as found:
+            bound = found.getsockname()
+    except OSError:
+        return None
+    return Path(os.fsdecode(bound)) if isinstance(bound, str | bytes) and bound else None
 
 
 def _listener(number: int) -> socket.socket:

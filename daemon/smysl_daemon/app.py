@@ -11,22 +11,23 @@ import faulthandler
 import logging
 import os
 import signal
-import socket
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from smysl_daemon import journal, logs
-from smysl_daemon.activation import inherited_listener
+from smysl_daemon.activation import Inherited, inherited_sockets
 from smysl_daemon.config import (
     Config,
     Dirs,
     find_dirs,
+    find_group,
     load_config,
     private_folder,
     writable_folder,
 )
 from smysl_daemon.errors import AlreadyRunning, DaemonError
+from smysl_daemon.http.front import Front
 from smysl_daemon.launch import FAILED, READY, STATUS, TAKEN
 from smysl_daemon.lifecycle import (
     SERVING,
@@ -36,6 +37,7 @@ from smysl_daemon.lifecycle import (
     remove_stale_socket,
 )
 from smysl_daemon.notify import Notifier
+from smysl_daemon.peers import Admission, closed_to
 from smysl_daemon.reloading import Reloading
 from smysl_daemon.server import Server
 from smysl_daemon.service import Service
@@ -97,13 +99,14 @@ def run(
     notifier = Notifier.from_environment(os.environ)
     report = _Reporter(ready_fd, notifier)
     try:
-        inherited = inherited_listener(os.environ)
         dirs = find_dirs()
+        inherited = inherited_sockets(os.environ, dirs.http_socket)
         config = load_config(dirs.config_file)
+        admission = Admission(find_group(config.group) if config.group is not None else None)
         writable_folder(dirs.data)
         writable_folder(dirs.log.parent)
-        if inherited is None:
-            private_folder(dirs.socket.parent)
+        if inherited.own is None:
+            private_folder(dirs.socket.parent, admission.group)
         with InstanceLock(dirs.lock, _how(detached, inherited)) as lock:
             if journal.goes_to_journal(os.environ):
                 logs.to_journal(dirs, config.log_level, journal_socket)
@@ -111,11 +114,11 @@ def run(
                 logs.to_file(dirs, config.log_level, to_stderr=not detached)
             if detached:
                 _leave_starter(dirs.log.with_suffix(".stderr"))
-            if inherited is None:
+            if inherited.own is None:
                 remove_stale_socket(dirs.socket, lock)
-            daemon = _Daemon(dirs, config, lock, notifier, report, inherited)
+            daemon = _Daemon(dirs, config, lock, notifier, report, inherited, admission)
             # whoever listens on our behalf starts us again when somebody comes
-            daemon.leaves_when_idle = detached or inherited is not None
+            daemon.leaves_when_idle = detached or inherited.own is not None
             asyncio.run(daemon.serve(make_service))
         return 0
     except AlreadyRunning as error:
@@ -140,7 +143,8 @@ class _Daemon:
         lock: InstanceLock,
         notifier: Notifier,
         report: "_Reporter",
-        inherited: socket.socket | None,
+        inherited: Inherited,
+        admission: Admission,
     ) -> None:
         self._dirs = dirs
         self._config = config
@@ -148,6 +152,7 @@ class _Daemon:
         self._notifier = notifier
         self._report = report
         self._inherited = inherited
+        self._admission = admission
         self._on_terminal = os.isatty(2)
         self.leaves_when_idle = False
 
@@ -170,10 +175,10 @@ class _Daemon:
             log.info("stopped")
 
     async def _serve(self, service: Service) -> None:
-        config, inherited = self._config, self._inherited
+        config, inherited = self._config, self._inherited.own
         # bound only now, unless a supervisor listens: until the engine is open a client must find
         # nobody, not silence
-        listener = inherited or bind_socket(self._dirs.socket, self._lock)
+        listener = inherited or bind_socket(self._dirs.socket, self._lock, self._admission.group)
         path = Path(os.fsdecode(listener.getsockname()))
         if path != self._dirs.socket:
             log.warning("serving on %s; clients look for %s", path, self._dirs.socket)
@@ -184,11 +189,29 @@ class _Daemon:
             max_runs=config.max_runs,
             max_clients=config.max_clients,
             drain_s=config.drain_seconds,
-            idle_s=config.idle_minutes * 60 if self.leaves_when_idle else 0,
+            # a TCP client would find nobody, and nothing that starts a daemon
+            idle_s=config.idle_minutes * 60 if self.leaves_when_idle and not config.http.tcp else 0,
             owns_path=inherited is None,
+            admission=self._admission,
+        )
+        front = Front(
+            server.house,
+            config.http,
+            path=self._dirs.http_socket,
+            token_file=self._dirs.http_token,
+            lock=self._lock,
+            max_clients=config.max_clients,
+            admission=self._admission,
+            inherited=self._inherited.http,
+            supervised=inherited is not None,
         )
         reloading = Reloading(
-            self._dirs.config_file, config, server, service, leaves_when_idle=self.leaves_when_idle
+            self._dirs.config_file,
+            config,
+            server,
+            service,
+            leaves_when_idle=self.leaves_when_idle,
+            front=front,
         )
 
         def describe() -> str:
@@ -196,6 +219,7 @@ class _Daemon:
             return f"{status.model}: {status.runs} runs, {status.clients} clients"
 
         def stopping() -> None:
+            front.stop_listening()
             self._lock.tell(STOPPING)
             drain = reloading.config.drain_seconds
             self._notifier.stopping("finishing the runs in progress", drain + STOP_MARGIN_S)
@@ -214,6 +238,7 @@ class _Daemon:
             log.info(
                 "pid %d serves %s on %s", pid, model, path, extra={"fields": {"SMYSL_MODEL": model}}
             )
+            self._warn_of_closed_doors(path)
             self._lock.tell(SERVING)
             self._report(READY, str(pid))
             self._notifier.ready(describe())
@@ -222,9 +247,34 @@ class _Daemon:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up)
         telling = asyncio.create_task(self._notifier.keep_told(describe), name="notify")
         try:
+            front.open()
             await server.serve(listener, ready, stopping)
         finally:
             telling.cancel()
+            await front.close()
+            if inherited is None:  # where HTTP cannot listen, nobody has served it
+                listener.close()
+                path.unlink(missing_ok=True)
+
+    def _warn_of_closed_doors(self, path: Path) -> None:
+        """A group is served only through sockets that its members can reach."""
+        group = self._admission.group
+        if group is None:
+            return
+        for one in (path, self._dirs.http_socket):
+            closed = None
+            with contextlib.suppress(OSError):  # there may be no such socket
+                closed = closed_to(group, one)
+            if closed is not None:
+                log.warning(
+                    "the group %s cannot reach %s: %s is closed to it; set SMYSL_RUNTIME_DIR to a folder "
+                    "that it can reach, or install the units with `smysl service install --system "
+                    "--group %s`",
+                    group.name,
+                    one,
+                    closed,
+                    group.name,
+                )
 
 
 def _on_stop(act: Callable[[], object]) -> None:
@@ -232,8 +282,8 @@ def _on_stop(act: Callable[[], object]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, act)
 
 
-def _how(detached: bool, inherited: socket.socket | None) -> str:
-    if inherited is not None:
+def _how(detached: bool, inherited: Inherited) -> str:
+    if inherited.own is not None:
         return "started by its socket"
     if "INVOCATION_ID" in os.environ:
         return "started by systemd"

@@ -12,6 +12,7 @@ from types import TracebackType
 
 from smysl_daemon.config import Dirs
 from smysl_daemon.errors import (
+    BadConfig,
     BadMessage,
     FrameError,
     NoAnswer,
@@ -147,12 +148,14 @@ class Client:
 def _connect(path: Path, timeout_s: float) -> socket.socket:
     try:
         found = path.stat()
+    except PermissionError:
+        raise Unreachable(_shut_out(path)) from None
     except OSError as error:
         raise NoDaemon(f"no daemon runs: {path}: {error.strerror}") from None
-    if found.st_uid not in (0, os.getuid()):
+    if found.st_uid not in (0, os.getuid()) and not _is_of_our_group(found):
         raise Unreachable(
             f"{path} belongs to user {found.st_uid}, not to you; set SMYSL_RUNTIME_DIR to a "
-            "folder of your own"
+            "folder of your own, or, if that daemon serves a group, name it as `group` in config.toml"
         )
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(timeout_s)
@@ -164,18 +167,51 @@ def _connect(path: Path, timeout_s: float) -> socket.socket:
             if stat.S_ISSOCK(found.st_mode):
                 raise NoDaemon(f"no daemon runs: nobody listens on {path}") from None
             raise Unreachable(_TAKEN.format(path=path)) from None
+        if isinstance(error, PermissionError):
+            raise Unreachable(_shut_out(path)) from None
         reason = "timed out" if isinstance(error, TimeoutError) else error.strerror
         raise Unreachable(f"cannot connect to {path}: {reason}") from None
     return connection
+
+
+def _shared_with() -> str | None:
+    """The group that our settings name: no other one is trusted, or recommended."""
+    # only for those who cannot use a socket just so
+    from smysl_daemon.config import find_dirs, load_config
+
+    try:
+        return load_config(find_dirs().config_file).group
+    except BadConfig:
+        return None
+
+
+def _is_of_our_group(found: os.stat_result) -> bool:
+    from smysl_daemon.config import find_group
+
+    name = _shared_with()
+    try:
+        return name is not None and find_group(name).gid == found.st_gid
+    except BadConfig:
+        return False
+
+
+def _shut_out(path: Path) -> str:
+    """Why a socket cannot be reached, and what lets its reader in."""
+    if (name := _shared_with()) is not None:
+        return (
+            f"{path} is open to the group {name}, and you are not in it: `sudo usermod -aG {name} USER`, "
+            "then log in again"
+        )
+    return f"{path} is closed to you; set SMYSL_RUNTIME_DIR to a folder of your own"
 
 
 def _patient_client(dirs: Dirs, tell: Tell | None) -> Client:
     try:
         return Client(dirs.socket, timeout_s=HANDSHAKE_TIMEOUT_S)
     except NoAnswer:
-        from smysl_daemon.lifecycle import is_starting  # only for those who have to wait
+        from smysl_daemon.lifecycle import may_be_starting  # only for those who have to wait
 
-        if not is_starting(dirs.lock):
+        if not may_be_starting(dirs.lock):
             raise
     if tell is not None:
         tell("the daemon is starting")

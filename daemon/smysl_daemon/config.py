@@ -8,9 +8,9 @@ import os
 import stat
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -57,6 +57,19 @@ class Dirs(msgspec.Struct, frozen=True):
     @property
     def lock(self) -> Path:
         return self.data / "smysld.lock"
+
+    @property
+    def http_socket(self) -> Path:
+        """The Unix socket of the HTTP façade, beside the daemon's own."""
+        name = self.socket.name
+        return self.socket.with_name(
+            name.replace("smysld", "http", 1) if "smysld" in name else f"http-{name}"
+        )
+
+    @property
+    def http_token(self) -> Path:
+        """What HTTP clients over TCP must show; made when it is first needed."""
+        return self.data / "http-token"
 
     @property
     def log(self) -> Path:
@@ -118,8 +131,57 @@ def _short_hash(text: str) -> str:
     return hashlib.blake2b(os.fsencode(text), digest_size=6).hexdigest()
 
 
-def private_folder(path: Path) -> None:
-    """Make `path` a folder that only this user can enter (0700), or raise `FolderUnusable`.
+class Group(NamedTuple):
+    """A group of this machine."""
+
+    name: str
+    gid: int
+
+
+def find_group(name: str) -> Group:
+    """The group that `group` names. Raises `BadConfig` for one that does not exist or cannot be told
+    from others."""
+    import grp  # only for people who share a daemon
+
+    try:
+        gid = grp.getgrnam(name).gr_gid
+    except (KeyError, ValueError):
+        raise BadConfig(
+            f"group is {name!r}, and this machine has no such group; `sudo groupadd --system {name}` "
+            "makes it, or name another one"
+        ) from None
+    if gid == _unseen_gid():
+        raise BadConfig(
+            f"group is {name!r} (gid {gid}), which stands for every group that a service cannot see; "
+            "name another one"
+        )
+    return Group(name, gid)
+
+
+def _unseen_gid() -> int:
+    """What a user namespace shows instead of groups it does not map (user_namespaces(7))."""
+    try:
+        return int(Path("/proc/sys/kernel/overflowgid").read_text())
+    except OSError:
+        return 65534
+
+
+def open_to_group(path: Path, group: Group, mode: int) -> None:
+    """Hand a file or folder of ours to a group. Raises `BadConfig` where we may not."""
+    try:
+        os.chown(path, -1, group.gid)
+        path.chmod(mode)
+    except OSError as error:
+        raise BadConfig(
+            f"cannot give {path} to the group {group.name} ({error.strerror}): the daemon's user "
+            f"({os.getuid()}) must be in it. `sudo usermod -aG {group.name} USER` puts it there; take "
+            "`group` out of config.toml to share with nobody"
+        ) from None
+
+
+def private_folder(path: Path, group: Group | None = None) -> None:
+    """Make `path` a folder that only this user can enter (0700), or also a group (0750), or raise
+    `FolderUnusable`.
 
     A folder of someone else, or one that others may rename under us, is refused rather than
     repaired: its content cannot be trusted.
@@ -143,7 +205,9 @@ def private_folder(path: Path) -> None:
             f"{path.parent} lets other users replace {path.name}; "
             f"point {_variable(path)} to a folder of your own"
         )
-    if stat.S_IMODE(found.st_mode) != 0o700:
+    if group is not None:
+        open_to_group(path, group, 0o750)
+    elif stat.S_IMODE(found.st_mode) != 0o700:
         path.chmod(0o700)
 
 
@@ -183,11 +247,48 @@ class TuiConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Keys by action, several with commas between."""
 
 
+class OpenAIConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The table `[openai]`: how the server is spoken to whose URL `model` is."""
+
+    name: str | None = None
+    """The model's name at the server; None is the only one it lists."""
+    tokenizer: str = "zerno"
+    """Name of a model in the models folder, or a path: of a folder with the tokenizer.json (and the chat
+    template) of the model that the server runs, or of that file."""
+    key_file: str | None = None
+    """Holds the key and nothing else."""
+    key_env: str | None = None
+    """Name of the daemon's environment variable that holds the key."""
+    context: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    """Most tokens of prompt and output together; None is what the server says."""
+    concurrency: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 16
+    """Calls at the server at once, if it does not say that it takes fewer; others wait by priority."""
+    connect_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 5.0
+    first_token_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 300.0
+    """How long a server may be silent before an answer begins."""
+    next_token_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 60.0
+    """How long it may be silent within one."""
+    retries: Annotated[int, msgspec.Meta(ge=0, le=100)] = 4
+    """Times a request is repeated that found no server or a busy one, each after a longer wait."""
+
+
+class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The table `[http]`: the APIs of other tools, beside the daemon's own socket."""
+
+    socket: bool = True
+    """Listen on the Unix socket of `Dirs.http_socket`."""
+    tcp: str = ""
+    """Also listen on this address, `127.0.0.1:7465`, or on this port of it; empty does not."""
+    token: bool = True
+    """Clients over TCP must show the token of `Dirs.http_token`. False is for a loopback address only."""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`config.toml`. Every key is optional."""
 
     model: str = "zerno"
-    """Name of a model in the models folder, or the path of a model folder."""
+    """Name of a model in the models folder, the path of a model folder, or the URL of an OpenAI-compatible
+    server (see `openai`)."""
     threads: Annotated[int, msgspec.Meta(ge=1, le=1024)] | None = None
     """Threads of the engine; None lets the engine choose."""
     max_batch: Annotated[int, msgspec.Meta(ge=1, le=256)] = 16
@@ -202,6 +303,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Runs in progress at once; one more is answered `busy`."""
     max_clients: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 64
     """Connections at once; one more is answered `busy`."""
+    group: str | None = None
+    """Name of a group whose members are served like the daemon's own user; None serves that user and root
+    alone."""
     drain_seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10.0
     """How long runs may go on after SIGTERM before they are cancelled."""
     idle_minutes: Annotated[float, msgspec.Meta(ge=0)] = 60.0
@@ -214,8 +318,24 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     cache_megabytes: Annotated[int, msgspec.Meta(ge=0)] = 1024
     """Snapshots that were not used for longest give way beyond this, and the housekeeping deletes the
     oldest files of the whole cache folder; 0 keeps no snapshots."""
+    openai: OpenAIConfig = OpenAIConfig()
+    http: HttpConfig = HttpConfig()
     tui: TuiConfig = TuiConfig()
     """Of the terminal UI alone."""
+
+
+AT_RESTART = (
+    "threads",
+    "max_batch",
+    "kv_megabytes",
+    "snapshots",
+    "deterministic",
+    "max_runs",
+    "group",
+    "cache_megabytes",
+    "openai",
+)
+"""Settings that a running daemon keeps; all others are taken over by a reload."""
 
 
 def load_config(path: Path) -> Config:
@@ -235,9 +355,9 @@ def load_config(path: Path) -> Config:
     known = Config.__struct_fields__
     for key in values:
         if key not in known:
-            raise BadConfig(f"{path}: unknown key {key!r}; the keys are {', '.join(known)}")
+            raise BadConfig(f"{path}: unknown key {key!r}; {_nearest(key, known)}")
     try:
-        return msgspec.convert(values, Config)
+        config = msgspec.convert(values, Config)
     except msgspec.ValidationError as error:
         reason, _, where = str(error).partition(" - at `$.")
         key = where.rstrip("`")
@@ -245,6 +365,22 @@ def load_config(path: Path) -> Config:
         for part in key.split("."):
             value = value.get(part) if isinstance(value, dict) else None
         raise BadConfig(f"{path}: {key} = {value!r}: {reason.lower()}") from None
+    if config.http.tcp:
+        from smysl_daemon.http.doors import address  # only for those who listen there
+
+        try:
+            address(config.http.tcp)
+        except BadConfig as error:
+            raise BadConfig(f"{path}: {error}") from None
+    return config
+
+
+def _nearest(key: str, known: Sequence[str]) -> str:
+    import difflib  # only for people who mistyped
+
+    near = difflib.get_close_matches(key, known, n=1)
+    listed = f"the keys are {', '.join(known)}"
+    return f"did you mean {near[0]!r}? Otherwise {listed}" if near else listed
 
 
 def models_dir(environ: Mapping[str, str] | None = None) -> Path:
@@ -260,6 +396,50 @@ def models_dir(environ: Mapping[str, str] | None = None) -> Path:
     if installed.is_dir():
         return installed
     return Path(sys.prefix) / "share" / "smysl" / "models"
+
+
+def is_server(model: str) -> bool:
+    """Whether a configured model means a server."""
+    return model.startswith(("http://", "https://"))
+
+
+def tokenizer_folder(config: OpenAIConfig, models: Path) -> Path:
+    """The folder with the tokenizer of a server's model. Raises `BadConfig`."""
+    named = config.tokenizer
+    path = Path(named).expanduser() if os.sep in named else models / named
+    if path.name == "tokenizer.json":
+        path = path.parent
+    if not (path / "tokenizer.json").is_file():
+        raise BadConfig(
+            f"openai.tokenizer is {named!r}: there is no {path}/tokenizer.json. Name the folder of the model "
+            "that the server runs, as downloaded from where its weights come from"
+        )
+    return path.resolve()
+
+
+def server_key(config: OpenAIConfig, environ: Mapping[str, str] | None = None) -> str | None:
+    """The key of a server; None where none is set. Raises `BadConfig` for one that cannot be read, never with
+    the key itself."""
+    env = os.environ if environ is None else environ
+    if config.key_file is not None and config.key_env is not None:
+        raise BadConfig("openai.key_file and openai.key_env are both set; keep one of them")
+    if config.key_env is not None:
+        if not env.get(config.key_env):
+            raise BadConfig(
+                f"openai.key_env is {config.key_env!r}, which is not set where the daemon runs; set it there and "
+                "restart the daemon, or use openai.key_file"
+            )
+        return env[config.key_env].strip()
+    if config.key_file is None:
+        return None
+    path = Path(config.key_file).expanduser()
+    try:
+        key = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfig(f"openai.key_file {path} cannot be read: {error}") from None
+    if not key or not key.isprintable() or not key.isascii() or " " in key:
+        raise BadConfig(f"openai.key_file {path} holds no key: one line of visible characters")
+    return key
 
 
 def model_folder(name: str, models: Path) -> Path:

@@ -7,9 +7,11 @@ answered: a message of ours, or an error that names the value, the limit and the
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Protocol, assert_never, cast
 
+from smysl_daemon.counts import Counts
 from smysl_daemon.errors import (
     BadMessage,
     Cancelled,
@@ -32,11 +34,12 @@ from smysl_daemon.parts import (
 )
 from smysl_daemon.protocol import (
     PROTOCOL,
-    Accepted,
     Answer,
     BranchChosen,
     BranchList,
     Cancel,
+    Changed,
+    ChangeRequest,
     CheckPrograms,
     ClientMessage,
     Control,
@@ -86,7 +89,9 @@ from smysl_daemon.protocol import (
     Retry,
     Run,
     RunEnded,
+    RunEvent,
     Search,
+    SessionChanged,
     SessionList,
     SessionPart,
     Show,
@@ -95,12 +100,17 @@ from smysl_daemon.protocol import (
     Switch,
     TextDiff,
     Undo,
+    UseModel,
+    Watch,
+    WatchEnded,
+    Watching,
     Welcome,
     Why,
     WhyPart,
 )
 from smysl_daemon.service import RunHandle, Service
-from smysl_daemon.shapes import PlanView
+from smysl_daemon.shapes import BranchView, PlanView
+from smysl_daemon.subscriptions import FollowedRun, Subscription, Subscriptions
 from smysl_daemon.version import VERSION
 from smysl_daemon.wire import to_wire
 
@@ -115,7 +125,7 @@ writing and reads the error."""
 
 
 class Work(Protocol):
-    """A run, or the analysis of one: what goes on until it ends or is stopped."""
+    """A run, the analysis of one, or a watch: what goes on until it ends or is stopped."""
 
     def cancel(self) -> object:
         """Stop; the end comes soon after. Idempotent."""
@@ -128,7 +138,11 @@ class House:
     def __init__(self, service: Service, *, max_runs: int, status: Callable[[], DaemonStatus]):
         self.service = service
         self.status = status
+        self.subscriptions = Subscriptions()
         self.stopping = asyncio.Event()
+        self.counts = Counts()
+        self.last_use = time.monotonic()
+        """When somebody last came or left, or a run ended."""
         self._max_runs = max_runs
         self._runs: dict[asyncio.Task[None], Work] = {}
         self._starting = 0
@@ -139,16 +153,61 @@ class House:
     def runs(self) -> int:
         return len(self._runs) + self._starting
 
-    async def start(self, request: Run | Derive) -> RunHandle:
+    async def start(self, request: Run | Derive) -> FollowedRun:
         """Admit and begin a run. Raises `Stopping`, `TooManyRuns`, or what the service raises."""
         self.admit()
         self._starting += 1
         try:
             if isinstance(request, Derive):
-                return await self.service.derive(request)
-            return await self.service.start(request)
+                run = await self.service.derive(request)
+            else:
+                run = await self.service.start(request)
         finally:
             self._starting -= 1
+        return self.subscriptions.follow(run, self.service.model.model)
+
+    def go_on(self, run: RunHandle) -> None:
+        """Own a run that no client has asked this daemon for."""
+        followed = self.subscriptions.follow(run, self.service.model.model)
+        events = self.counts.counted(followed.program, followed.events())
+        self.adopt(followed, _to_its_end(events))
+
+    # ---------------------------------------------------------------- changes, told to who watches
+
+    async def change(self, request: ChangeRequest) -> Changed:
+        done = await self.service.change(request)
+        self.subscriptions.tell(done.session, done, branch=done.branch)
+        return done
+
+    async def control(self, request: Control) -> Controlled:
+        session = await self.service.control(request)
+        done = Controlled(session=session, action=request.action)
+        self.subscriptions.tell(session, done)
+        return done
+
+    async def choose(self, request: Fork | Switch) -> BranchChosen:
+        branch: BranchView
+        if isinstance(request, Fork):
+            branch = await self.service.fork(request)
+        else:
+            branch = await self.service.switch(request)
+        done = BranchChosen(branch=branch)
+        self.subscriptions.tell(branch.session, done)
+        return done
+
+    async def rename(self, request: Rename) -> SessionChanged:
+        done = await self.service.rename(request)
+        self.subscriptions.tell(done.session, done)
+        return done
+
+    async def delete_session(self, session: str) -> SessionChanged:
+        done = await self.service.delete_session(session)
+        self.subscriptions.gone(done.session)
+        return done
+
+    def note_use(self) -> None:
+        """Somebody is here: an idle daemon leaves later."""
+        self.last_use = time.monotonic()
 
     def admit(self) -> None:
         """Raise `Stopping` or `TooManyRuns` where no further run is taken."""
@@ -171,6 +230,7 @@ class House:
     def _forget(self, task: asyncio.Task[None]) -> None:
         del self._runs[task]
         self.ended += 1
+        self.note_use()
 
     async def drain(self, seconds: float, hurry: asyncio.Event) -> None:
         """Wait for the runs in progress; cancel those left after `seconds` or once `hurry`."""
@@ -222,6 +282,8 @@ class Connection:
         self._request: asyncio.Task[None] | None = None
         self._run: Work | None = None
         self._analysis: asyncio.Task[PlanView] | None = None
+        self._watched: Subscription | None = None
+        self._left = False
         self._upload = Upload()
 
     async def serve(self) -> None:
@@ -248,6 +310,9 @@ class Connection:
             # a request in progress is left alone: a run goes on, a reply finds nobody
             if self._analysis is not None:
                 self._analysis.cancel()  # it has no use but its reply
+            self._left = True
+            if self._watched is not None:
+                self._watched.cancel()
             await self._outbox.close()
 
     async def refuse(self, error: Exception) -> None:
@@ -338,16 +403,16 @@ class Connection:
                 await self._analyse(message)
             case Answer():
                 self._send(await service.answer(message))
-            case Control(action=action):
-                self._send(Controlled(session=await service.control(message), action=action))
+            case Control():
+                self._send(await self._house.control(message))
             case Edit() | Inject() | Delete() | Pin() | Retry() | Merge() | Undo() | Redo():
-                self._send(await service.change(message))
+                self._send(await self._house.change(message))
             case Preview():
                 self._send(await service.preview(message))
-            case Fork():
-                self._send(BranchChosen(branch=await service.fork(message)))
-            case Switch():
-                self._send(BranchChosen(branch=await service.switch(message)))
+            case Fork() | Switch():
+                self._send(await self._house.choose(message))
+            case Watch():
+                await self._watch(message)
             case ListBranches(session=session):
                 self._send(BranchList(branches=await service.branches(session)))
             case GetLog():
@@ -361,9 +426,9 @@ class Connection:
             case ListSessions(limit=limit):
                 self._send(SessionList(sessions=await service.sessions(limit)))
             case Rename():
-                self._send(await service.rename(message))
+                self._send(await self._house.rename(message))
             case DeleteSession(session=session):
-                self._send(await service.delete_session(session))
+                self._send(await self._house.delete_session(session))
             case GetGraphStats():
                 self._send(GraphStats(stats=await service.graph_stats(message)))
             case Replay():
@@ -385,8 +450,11 @@ class Connection:
                 self._send(ProgramSchema(schema=await service.program_schema()))
             case ListModules():
                 self._send(ModuleList(modules=await service.modules()))
-            case ListEngines(verify=verify):
-                self._send(EngineList(engines=await service.engines(verify=verify)))
+            case ListEngines(verify=verify, only=only):
+                engines = await service.engines(verify=verify, only=only)
+                self._send(EngineList(engines=engines))
+            case UseModel():
+                self._send(await service.use(message))
             case GetStatus():
                 self._send(self._house.status())
             case Stop():
@@ -402,19 +470,13 @@ class Connection:
     async def _start(self, request: Run | Derive) -> None:
         run = await self._house.start(request)
         self._run = run
-        self._send(
-            Accepted(
-                session=run.session,
-                program=run.program,
-                model=self._house.service.model.model,
-            )
-        )
+        self._send(run.accepted)
         await asyncio.shield(self._house.adopt(run, self._follow(run)))
 
-    async def _follow(self, run: RunHandle) -> None:
+    async def _follow(self, run: FollowedRun) -> None:
         """Forward a run's events until its end, also when the client is long gone."""
         try:
-            async for event in run.events():
+            async for event in self._house.counts.counted(run.program, run.events()):
                 if isinstance(event, RunEnded):
                     self._run = None
                 self._send(event)
@@ -441,6 +503,22 @@ class Connection:
                 raise Cancelled("the analysis was cancelled")
         except Exception as error:
             self._send(to_wire(error))
+
+    async def _watch(self, request: Watch) -> None:
+        """Until the client has heard enough or leaves, the session is deleted, or the daemon stops."""
+        log = GetLog(session=request.session, branch=request.branch, limit=1)
+        found = await self._house.service.log(log)
+        subscriptions = self._house.subscriptions
+        self._send(Watching(session=found.session, branch=found.branch))
+        listener = subscriptions.subscribe(found.session, found.branch, self._send)
+        self._run = self._watched = listener
+        try:
+            if not self._left:
+                await listener.ended()
+            self._send(WatchEnded(session=found.session))
+        finally:
+            self._run = self._watched = None
+            subscriptions.leave(listener)
 
     async def _put(self, message: DaemonMessage) -> None:
         """Send a part of a long reply when there is room for it."""
@@ -475,3 +553,11 @@ class Connection:
             self._send(ImportTaken(size=len(self._upload)))
         else:
             self._send(await self._house.service.import_session(self._upload.take()))
+
+
+async def _to_its_end(events: AsyncIterator[RunEvent | RunEnded]) -> None:
+    try:
+        async for _ in events:
+            pass
+    except Exception:
+        log.exception("a run that was resumed failed")

@@ -61,6 +61,7 @@ class Code(StrEnum):
 # ├── Cancelled              what a client had asked for and then stopped
 # ├── OneAtATime             a second request on a connection that has one in progress
 # ├── NotOnThisDaemon        a model, engine or program that is not here
+# ├── SessionGone            deleted while it was watched
 # ├── NothingStale           asked to derive where all is as it should be
 # ├── TooMuchToImport        an imported session over its cap
 # └── EngineUnavailable      no engine could be built or opened
@@ -168,6 +169,12 @@ class NotOnThisDaemon(DaemonError):
     """A thing asked for by name that this daemon does not have."""
 
     code = Code.BAD_REQUEST
+
+
+class SessionGone(DaemonError):
+    """A session that was watched does not exist any more."""
+
+    code = Code.NOT_FOUND
 
 
 class NothingStale(DaemonError):

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from smysl_daemon.config import writable_folder
-from smysl_daemon.errors import AlreadyRunning, FolderUnusable, SocketTaken
+from smysl_daemon.config import Group, open_to_group, writable_folder
+from smysl_daemon.errors import AlreadyRunning, BadConfig, FolderUnusable, SocketTaken
 
 
 def lock_is_free(path: Path) -> bool:
@@ -135,17 +135,25 @@ def holder(path: Path) -> int | None:
     return found.pid if found else None
 
 
-def is_starting(path: Path) -> bool:
-    """True while the holder of the lock at `path` does not serve yet."""
+def may_be_starting(path: Path) -> bool:
+    """True while the holder of the lock at `path` does not serve yet, and where the lock is hidden from us, as a
+    machine's is from those it serves."""
+    try:
+        path.stat()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
     found = read_holder(path)
     return found is not None and found.state == STARTING and not lock_is_free(path)
 
 
-def bind_socket(path: Path, lock: InstanceLock) -> socket.socket:
-    """A listening socket at `path`, mode 0600; a stale one of ours is removed first.
+def bind_socket(path: Path, lock: InstanceLock, group: Group | None = None) -> socket.socket:
+    """A listening socket at `path`, mode 0600, or 0660 and of a group; a stale one of ours is removed first.
 
     Only the holder of the lock may call it: nobody else can tell a stale socket from a live one.
-    Raises `SocketTaken` when something answers there, or when a file that is no socket is there.
+    Raises `SocketTaken` when something answers there, or when a file that is no socket is there, `BadConfig`
+    when it cannot be the group's.
     """
     remove_stale_socket(path, lock)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -153,7 +161,13 @@ def bind_socket(path: Path, lock: InstanceLock) -> socket.socket:
     before = os.umask(0o177)  # the mode must be right from the first instant, not after a chmod
     try:
         listener.bind(str(path))
+        if group is not None:
+            open_to_group(path, group, 0o660)
         listener.listen(128)
+    except BadConfig:
+        listener.close()
+        path.unlink()
+        raise
     except OSError as error:
         listener.close()
         raise SocketTaken(

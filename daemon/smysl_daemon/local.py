@@ -4,24 +4,18 @@ Knows who owns what and in which order it is opened and closed; never sockets.
 """
 
 import asyncio
-import logging
-import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from smysl_daemon.config import (
-    MEGABYTE,
-    Config,
-    Dirs,
-    model_folder,
-    models_dir,
-    private_folder,
-    writable_folder,
-)
+from smysl_daemon.config import Config, Dirs
 from smysl_daemon.database import open_database
-from smysl_daemon.errors import EngineUnavailable, FolderUnusable, NotOnThisDaemon
+from smysl_daemon.errors import NotOnThisDaemon
+from smysl_daemon.fleet import Fleet
+from smysl_daemon.http.generating import Generator
+from smysl_daemon.loading import Loader, Progress
+from smysl_daemon.models import Models, model_view
 from smysl_daemon.programs import Programs
 from smysl_daemon.protocol import (
     Answer,
@@ -37,6 +31,7 @@ from smysl_daemon.protocol import (
     Fork,
     GetGraphStats,
     GetLog,
+    ModelUsed,
     NodeShown,
     OperationList,
     Preview,
@@ -53,6 +48,7 @@ from smysl_daemon.protocol import (
     Show,
     Switch,
     TextDiff,
+    UseModel,
     Why,
 )
 from smysl_daemon.reading import Reading
@@ -73,15 +69,8 @@ from smysl_daemon.steering import Steering
 from smysl_daemon.unloading import UnloadingEngine
 from smysl_daemon.views import engine_stats_view, engine_view, event_view
 from smysl_engines.base import Engine, EngineError
-from smysl_engines.load import open_engine
-from smysl_engines.manifest import (
-    CHAT_FILES,
-    DIALECT_FILE,
-    CorruptEngine,
-    describe_file,
-    load_manifest,
-)
-from smysl_engines.shelf import NoSuchEngine, find_engine, list_engines
+from smysl_engines.manifest import load_manifest
+from smysl_engines.shelf import list_engines
 from smysl_reasoning.archive import import_session
 from smysl_reasoning.graph import Graph
 from smysl_reasoning.opening import open_runtime
@@ -90,34 +79,24 @@ from smysl_reasoning.run import Run as ReasoningRun
 from smysl_reasoning.runtime import Runtime
 from smysl_reasoning.store import Store
 
-log = logging.getLogger("smysl.local")
-Progress = Callable[[str], None]
-"""Takes a line for people; an empty one is a sign of life only."""
-
-# a process of its own, because a build needs memory that this one would keep for ever
-_BUILD = "import sys; sys.argv[0] = 'smysl-build'; from smysl_build_engines.app import main; main()"
-
 
 async def open_local_service(dirs: Dirs, config: Config, progress: Progress) -> "LocalService":
     """Open the database, then the engine, which is built first if it is missing, outdated or
     damaged. Raises what `wire.to_wire` knows, `BadConfig` and `EngineUnavailable`."""
-    source = model_folder(config.model, models_dir())
+    loader = Loader(dirs, config, progress)
+    meant = await asyncio.to_thread(loader.meant, config.model)
     store = await asyncio.to_thread(open_database, dirs.database, progress)
     try:
-        directory, opened = await _open_engine(source, dirs, config, progress)
-        engine = UnloadingEngine(
-            opened,
-            lambda: _open(directory, dirs, config),
-            idle_s=config.unload_minutes * 60,
-            tell=progress,
-        )
+        directory, engine = await loader.opened(meant)
         try:
             runtime = open_runtime(
                 engine, directory, store, [dirs.config / "programs"], [dirs.config / "modules"]
             )
-            service = LocalService(runtime, engine, store, dirs.engines)
+            fleet = Fleet(engine, idle_s=config.unload_minutes * 60)
+            models = Models(runtime, loader, fleet, config.model)
+            service = LocalService(runtime, engine, store, dirs.engines, models)
             if store.problem is None:
-                await runtime.resume()
+                service.take_up(await runtime.resume())
         except BaseException:
             engine.close()
             raise
@@ -127,97 +106,18 @@ async def open_local_service(dirs: Dirs, config: Config, progress: Progress) -> 
     return service
 
 
-async def _open_engine(
-    source: Path, dirs: Dirs, config: Config, progress: Progress
-) -> tuple[Path, Engine]:
-    name, shelf = source.resolve().name, dirs.engines
-    directory = await asyncio.to_thread(_current_engine, source, shelf, name)
-    if directory is not None:
-        try:
-            return directory, await asyncio.to_thread(_open, directory, dirs, config)
-        except CorruptEngine as error:
-            progress(f"{error}; building it again")
-    progress(f"building the engine {name} (once)")
-    await _build(source, shelf, name, progress)
-    directory = find_engine(shelf, name).directory
-    return directory, await asyncio.to_thread(_open, directory, dirs, config)
-
-
-def _open(directory: Path, dirs: Dirs, config: Config) -> Engine:
-    return open_engine(
-        directory,
-        threads=config.threads,
-        max_batch=config.max_batch,
-        kv_bytes=None if config.kv_megabytes is None else config.kv_megabytes * MEGABYTE,
-        snapshots=_snapshot_folder(dirs, config),
-        snapshot_bytes=config.cache_megabytes * MEGABYTE,
-        deterministic=config.deterministic,
-    )
-
-
-def _snapshot_folder(dirs: Dirs, config: Config) -> Path | None:
-    """Where snapshots are kept, if they are to be. Others must neither read nor plant one: keys and
-    values tell what a prompt said, and decide what comes out."""
-    if not config.snapshots or not config.cache_megabytes:
-        return None
-    try:
-        writable_folder(dirs.cache)
-        private_folder(dirs.snapshots)
-    except FolderUnusable as error:
-        log.warning("no snapshots: %s", error)
-        return None
-    return dirs.snapshots
-
-
-def _current_engine(source: Path, shelf: Path, name: str) -> Path | None:
-    """The directory of an engine that was built from exactly these files, if there is one."""
-    try:
-        found = find_engine(shelf, name)
-    except (NoSuchEngine, CorruptEngine):
-        return None
-    if found.manifest is None:
-        return None
-    optional = (DIALECT_FILE, *CHAT_FILES)
-    if any((source / name).is_file() != (name in found.manifest.source) for name in optional):
-        return None
-    for file, entry in found.manifest.source.items():
-        try:
-            if describe_file(source / file) != entry:
-                return None
-        except OSError:
-            return None
-    return found.directory
-
-
-async def _build(source: Path, shelf: Path, name: str, progress: Progress) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-c", _BUILD, str(source), "--name", name, "--store", str(shelf)),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    assert process.stderr is not None
-    last = ""
-    try:
-        async for raw in process.stderr:
-            last = raw.decode(errors="replace").strip() or last
-            log.info("%s", last)
-            progress("")
-        code = await process.wait()
-    finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-    if code != 0:
-        raise EngineUnavailable(f"the engine {name} cannot be built from {source}: {last}")
-
-
 class LocalRun:
     """A run of the runtime, speaking the wire's types."""
 
-    def __init__(self, run: ReasoningRun, before: Graph | None = None) -> None:
+    def __init__(self, run: ReasoningRun, branch: str, before: Graph | None = None) -> None:
         self._run = run
+        self.branch = branch
         self._before = before
         """What the branch showed, for a derivation."""
+
+    @property
+    def id(self) -> str:
+        return self._run.id
 
     @property
     def session(self) -> str:
@@ -236,37 +136,76 @@ class LocalRun:
 
 
 class LocalService:
-    """Fulfils `Service`. Owns the runtime, the engine and the store."""
+    """Fulfils `Service`. Owns the runtime, the engines and the store."""
 
-    def __init__(self, runtime: Runtime, engine: Engine, store: Store, shelf: Path) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        engine: Engine,
+        store: Store,
+        shelf: Path,
+        models: Models | None = None,
+    ) -> None:
+        """`models`: owns `engine` and can put another one in its place; None keeps to this one."""
         self._runtime = runtime
-        self._engine = engine
+        self._first = engine
+        self._models = models
         self._store = store
         self._shelf = shelf
         self._reading = Reading(store)
         self._steering = Steering(runtime, store)
         self._programs = Programs(runtime)
-        info = engine.info
-        self.model = ModelView(
-            model=info.model,
-            fingerprint=info.fingerprint,
-            backend=info.backend,
-            precision=info.precision,
-        )
+        self._resumed: tuple[LocalRun, ...] = ()
+        self._generator: Generator | None = None
+        """Of the runtime's engine, once it was asked for."""
+
+    @property
+    def model(self) -> ModelView:
+        return model_view(self._engine.info)
+
+    @property
+    def _engine(self) -> Engine:
+        """Of new runs."""
+        return self._first if self._models is None else self._models.fleet.current
+
+    def generator(self) -> Generator:
+        spoken = self._runtime.engine, self._runtime.dialect
+        if self._generator is None or not self._generator.is_of(*spoken):
+            self._generator = Generator(*spoken)
+        return self._generator
 
     def stats(self) -> EngineStatsView:
-        engine = self._engine
+        engine, models = self._engine, self._models
         loaded = engine.loaded if isinstance(engine, UnloadingEngine) else True
-        return engine_stats_view(engine.stats(), loaded=loaded)
+        stats = engine.stats() if models is None else models.fleet.stats()
+        return engine_stats_view(stats, loaded=loaded)
+
+    async def use(self, request: UseModel) -> ModelUsed:
+        before = self.model
+        if self._models is None:
+            raise NotOnThisDaemon(
+                f"this daemon has one model, {before.model!r}, for its whole life"
+            )
+        setting = await self._models.use(request.model, saved=request.saved)
+        return ModelUsed(
+            model=self.model.model,
+            fingerprint=self.model.fingerprint,
+            before=before.fingerprint,
+            setting=setting,
+        )
 
     async def start(self, request: Run) -> LocalRun:
+        async with self._steady():
+            return await self._started(request)
+
+    async def _started(self, request: Run) -> LocalRun:
         loaded = self.model
         if request.model not in (None, loaded.model, loaded.fingerprint):
             raise NotOnThisDaemon(
                 f"model {request.model!r} is not loaded; this daemon has {loaded.model!r}. "
-                "Leave -m out, or set `model` in config.toml and run `smysl daemon restart`"
+                f"Leave -m out, or load it: smysl models use {request.model}"
             )
-        return LocalRun(
+        return self._handle(
             await self._runtime.start(
                 RunRequest(
                     question=request.question,
@@ -276,6 +215,7 @@ class LocalService:
                     branch=request.branch,
                     seed=request.seed,
                     options=request.options,
+                    adapter=request.adapter,
                     fresh=request.fresh,
                     budget_tokens=request.budget_tokens,
                     budget_calls=request.budget_calls,
@@ -285,7 +225,22 @@ class LocalService:
         )
 
     async def derive(self, request: Derive) -> LocalRun:
-        return LocalRun(*await self._steering.derive(request))
+        async with self._steady():
+            return self._handle(*await self._steering.derive(request))
+
+    def _steady(self) -> AbstractAsyncContextManager[object]:
+        """While a run begins, its model stays the one that was found."""
+        return nullcontext() if self._models is None else self._models.steady
+
+    def _handle(self, run: ReasoningRun, before: Graph | None = None) -> LocalRun:
+        return LocalRun(run, self._store.run(run.id).branch, before)
+
+    def take_up(self, runs: Sequence[ReasoningRun]) -> None:
+        """These go on from where the last daemon left them."""
+        self._resumed = tuple(map(self._handle, runs))
+
+    def resumed(self) -> tuple[LocalRun, ...]:
+        return self._resumed
 
     async def explain(self, request: Explain) -> PlanView:
         return await self._programs.explain(request)
@@ -365,12 +320,14 @@ class LocalService:
     async def modules(self) -> tuple[ModuleView, ...]:
         return self._programs.modules()
 
-    async def engines(self, *, verify: bool) -> tuple[EngineView, ...]:
-        return await asyncio.to_thread(self._engines, verify)
+    async def engines(self, *, verify: bool, only: str | None = None) -> tuple[EngineView, ...]:
+        return await asyncio.to_thread(self._engines, verify, only)
 
-    def _engines(self, verify: bool) -> tuple[EngineView, ...]:
+    def _engines(self, verify: bool, only: str | None) -> tuple[EngineView, ...]:
         views = []
         for engine in list_engines(self._shelf):
+            if only not in (None, engine.directory.name):
+                continue
             if engine.manifest is None:
                 views.append(
                     EngineView(
@@ -398,13 +355,18 @@ class LocalService:
         self._runtime.check()
 
     def reconfigure(self, config: Config) -> None:
-        if isinstance(self._engine, UnloadingEngine):
-            self._engine.keep_for(config.unload_minutes * 60)
+        if self._models is not None:
+            self._models.fleet.keep_for(config.unload_minutes * 60)
+            self._models.configure(config)
+        elif isinstance(self._first, UnloadingEngine):
+            self._first.keep_for(config.unload_minutes * 60)
 
     async def suspend(self) -> int:
         return await self._runtime.suspend()
 
     async def close(self) -> None:
         await self._runtime.close()
-        await asyncio.to_thread(self._engine.close)
+        if self._models is not None:
+            await self._models.close()
+        await asyncio.to_thread(self._first.close)
         await asyncio.to_thread(self._store.close)

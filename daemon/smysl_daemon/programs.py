@@ -92,6 +92,7 @@ class Programs:
                 context=request.context,
                 seed=request.seed,
                 options=request.options,
+                adapter=request.adapter,
             ),
             request.analyze,
         )

@@ -31,10 +31,11 @@ from smysl_daemon.shapes import (
     VersionView,
 )
 
-PROTOCOL = 3
+PROTOCOL = 4
 """Raised when an older peer could misread a message; both sides compare it before anything else.
 2: requests name branches, which a daemon of version 1 would pass over and use the wrong one.
-3: runs have a budget of calls, which a daemon of version 2 would pass over and spend more."""
+3: runs have a budget of calls, which a daemon of version 2 would pass over and spend more.
+4: runs have an adapter, which a daemon of version 3 would pass over and answer without it."""
 PROGRAMS_LIMIT_BYTES = 1 << 20
 """Of all program files of one `CheckPrograms` together."""
 
@@ -72,6 +73,8 @@ class Run(_Message, frozen=True, tag="run"):
     """Refused unless it names the loaded model; None takes whatever is loaded."""
     seed: int = 0
     options: dict[str, Any] = {}
+    adapter: str | None = None
+    """Of the loaded model, for every step that names none."""
     fresh: bool = False
     """Nothing that other runs have made is reused."""
     budget_tokens: Positive | None = None
@@ -87,6 +90,7 @@ class Explain(_Message, frozen=True, tag="explain"):
     context: str = ""
     seed: int = 0
     options: dict[str, Any] = {}
+    adapter: str | None = None
     analyze: bool = False
     """Run it too, in a session of its own, and say what it came to. `Cancel` stops that, and the
     reply is then an `ErrorReply`; so does a client that leaves."""
@@ -117,7 +121,7 @@ class Derive(_Message, frozen=True, tag="derive"):
 
 
 class Cancel(_Message, frozen=True, tag="cancel"):
-    """Stop this connection's run or analysis, which still ends in its one last reply. Harmless
+    """Stop this connection's run, analysis or watch, which still ends in its one last reply. Harmless
     without one."""
 
 
@@ -126,6 +130,16 @@ class Control(_Message, frozen=True, tag="control"):
 
     action: Action
     session: str = "@last"
+
+
+class Watch(_Message, frozen=True, tag="watch"):
+    """Hear what happens in a branch, whoever causes it. Answered by `Watching`, then, as they come, by
+    `Accepted`, node events and `RunEnded` of its runs, `Changed` of what others do to it, and of its
+    session by `Controlled`, `BranchChosen` and `SessionChanged`. Ends with `WatchEnded` after `Cancel`,
+    or with an `ErrorReply`."""
+
+    session: str = "@last"
+    branch: str | None = None
 
 
 class Edit(_Message, frozen=True, tag="edit"):
@@ -319,6 +333,19 @@ class ListModules(_Message, frozen=True, tag="list_modules"):
 class ListEngines(_Message, frozen=True, tag="list_engines"):
     verify: bool = False
     """Also hash every file and compare with the manifest."""
+    only: str | None = None
+    """The fingerprint of one engine; None means all."""
+
+
+class UseModel(_Message, frozen=True, tag="use_model"):
+    """Let another model answer new questions; runs in progress end with theirs. Answered by
+    `ModelUsed` when it is loaded, which takes long where its engine has to be built."""
+
+    model: str
+    """A model of the models folder, the path of one, or an engine of the store by its model's name
+    or the beginning of its fingerprint."""
+    saved: bool = False
+    """The client writes it to config.toml: a reload that finds something else there follows that."""
 
 
 class GetStatus(_Message, frozen=True, tag="get_status"):
@@ -339,6 +366,7 @@ ClientMessage = (
     | Answer
     | Cancel
     | Control
+    | Watch
     | ChangeRequest
     | Preview
     | Fork
@@ -362,6 +390,7 @@ ClientMessage = (
     | GetProgramSchema
     | ListModules
     | ListEngines
+    | UseModel
     | GetStatus
     | Stop
 )
@@ -389,6 +418,8 @@ class Accepted(_Message, frozen=True, tag="accepted"):
     session: str
     program: str
     model: str
+    run: str = ""
+    """Id of the run: it is the same for everybody who hears of it."""
 
 
 class NodeStarted(_Message, frozen=True, tag="node_started"):
@@ -435,6 +466,18 @@ class Controlled(_Message, frozen=True, tag="controlled"):
 
     session: str
     action: Action
+
+
+class Watching(_Message, frozen=True, tag="watching"):
+    """From here on nothing is missed. Where a run goes on, its `Accepted` follows, and what is running
+    with its text so far; what is finished is there to be read."""
+
+    session: str
+    branch: str
+
+
+class WatchEnded(_Message, frozen=True, tag="watch_ended"):
+    session: str
 
 
 class Changed(_Message, frozen=True, tag="changed"):
@@ -599,6 +642,16 @@ class EngineList(_Message, frozen=True, tag="engine_list"):
     engines: tuple[EngineView, ...]
 
 
+class ModelUsed(_Message, frozen=True, tag="model_used"):
+    model: str
+    fingerprint: str
+    """Of the engine that answers new questions now."""
+    before: str
+    """The fingerprint of the one that did; the same where nothing had to change."""
+    setting: str
+    """What `model` in config.toml is to say, so that the next daemon begins with it."""
+
+
 class DaemonStatus(_Message, frozen=True, tag="status"):
     version: str
     pid: int
@@ -617,6 +670,8 @@ class DaemonStatus(_Message, frozen=True, tag="status"):
     stopping: bool = False
     engine: EngineStatsView | None = None
     """None from a daemon that does not say."""
+    device: str = "cpu"
+    """What the engine runs on, or the URL of the server that runs it."""
 
 
 class StopAccepted(_Message, frozen=True, tag="stop_accepted"):
@@ -633,6 +688,8 @@ DaemonMessage = (
     | Explained
     | Answered
     | Controlled
+    | Watching
+    | WatchEnded
     | Changed
     | Previewed
     | BranchList
@@ -656,6 +713,7 @@ DaemonMessage = (
     | ProgramSchema
     | ModuleList
     | EngineList
+    | ModelUsed
     | DaemonStatus
     | StopAccepted
 )

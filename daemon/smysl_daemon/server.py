@@ -8,36 +8,27 @@ import contextlib
 import logging
 import os
 import socket
-import struct
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from smysl_daemon.connection import Connection, House
-from smysl_daemon.errors import DaemonError, Stopping, StrangeUser, TooManyClients
+from smysl_daemon.errors import DaemonError, Stopping, TooManyClients
 from smysl_daemon.framing import client_messages
-from smysl_daemon.managed import Managed
+from smysl_daemon.managed import Managed, Resuming
+from smysl_daemon.peers import Admission
 from smysl_daemon.protocol import DaemonStatus
 from smysl_daemon.service import Service
 from smysl_daemon.version import VERSION
 
 log = logging.getLogger("smysl.server")
 
-_UCRED = struct.Struct("3i")
 FLUSH_LIMIT_S = 2.0
 """How long clients may take their last replies when the daemon stops."""
 Accept = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 SUSPEND_LIMIT_S = 5.0
 """How long runs may take to be put away at the end of the drain, before they are cancelled."""
-
-
-def peer_uid(connection: socket.socket) -> int:
-    """The user at the other end, from the kernel (SO_PEERCRED)."""
-    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-    _, uid, _ = _UCRED.unpack(raw)
-    assert isinstance(uid, int)
-    return uid
 
 
 class Server:
@@ -54,23 +45,28 @@ class Server:
         drain_s: float = 10.0,
         idle_s: float = 0.0,
         owns_path: bool = True,
-        peer_uid: Callable[[socket.socket], int] = peer_uid,
+        admission: Admission | None = None,
     ) -> None:
-        """`owns_path`: the socket's file goes with the server; a supervisor keeps its own."""
+        """`owns_path`: the socket's file goes with the server; a supervisor keeps its own.
+        `admission`: None serves our own user and root alone."""
         self._data = data
         self._path = path
         self._owns_path = owns_path
         self._max_clients = max_clients
         self._drain_s = drain_s
         self._idle_s = idle_s
-        self._peer_uid = peer_uid
+        self._admission = admission or Admission()
         self._service = service
         self._house = House(service, max_runs=max_runs, status=self.status)
         self._decoder = client_messages()
         self._clients: dict[asyncio.Task[None], Connection] = {}
         self._hurry = asyncio.Event()
         self._started = time.monotonic()
-        self._last_use = time.monotonic()
+
+    @property
+    def house(self) -> House:
+        """What every front door works in."""
+        return self._house
 
     def stop(self) -> None:
         """Begin to stop; a second call cancels what still runs. Safe in a signal handler."""
@@ -95,6 +91,9 @@ class Server:
         server = await _listen(self._accept, listener)
         idle = asyncio.create_task(self._watch_idleness(), name="idle")
         try:
+            if isinstance(self._service, Resuming):
+                for run in self._service.resumed():
+                    self._house.go_on(run)
             ready()
             await self._house.stopping.wait()
             stopping()
@@ -104,6 +103,7 @@ class Server:
             if self._owns_path:
                 self._path.unlink(missing_ok=True)
             await self._drain()
+            self._house.subscriptions.close()
             await self._close_clients()
         self._house.check()
 
@@ -135,6 +135,7 @@ class Server:
             fingerprint=model.fingerprint,
             backend=model.backend,
             precision=model.precision,
+            device=model.device,
             clients=len(self._clients),
             runs=self._house.runs,
             rss_bytes=resident_bytes(),
@@ -161,12 +162,12 @@ class Server:
             connection.abort()
         finally:
             del self._clients[task]
-            self._last_use = time.monotonic()
+            self._house.note_use()
 
     def _refusal(self, writer: asyncio.StreamWriter) -> DaemonError | None:
-        uid = self._peer_uid(writer.get_extra_info("socket"))
-        if uid not in (0, os.getuid()):
-            return StrangeUser(f"this daemon serves user {os.getuid()}, not user {uid}")
+        stranger = self._admission.refusal(writer.get_extra_info("socket"))
+        if stranger is not None:
+            return stranger
         if self._house.stopping.is_set():
             return Stopping("the daemon is stopping; try again in a moment")
         if len(self._clients) >= self._max_clients:
@@ -205,7 +206,7 @@ class Server:
             if self._clients or self._house.runs:
                 continue
             self._check()
-            if self._idle_s and time.monotonic() - self._last_use >= self._idle_s:
+            if self._idle_s and time.monotonic() - self._house.last_use >= self._idle_s:
                 log.info("idle for %g s: stopping", self._idle_s)
                 self.stop()
 

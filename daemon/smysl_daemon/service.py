@@ -23,6 +23,7 @@ from smysl_daemon.protocol import (
     Fork,
     GetGraphStats,
     GetLog,
+    ModelUsed,
     NodeShown,
     OperationList,
     Preview,
@@ -39,6 +40,7 @@ from smysl_daemon.protocol import (
     Show,
     Switch,
     TextDiff,
+    UseModel,
     Why,
 )
 from smysl_daemon.shapes import (
@@ -87,16 +89,24 @@ class ModelView(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str
     backend: str
     precision: str
+    device: str = "cpu"
+    """Or the URL of the server that runs it."""
 
 
 class RunHandle(Protocol):
     """A run in progress. It goes on whether or not anybody iterates."""
 
     @property
+    def id(self) -> str: ...
+
+    @property
     def session(self) -> str: ...
 
     @property
     def program(self) -> str: ...
+
+    @property
+    def branch(self) -> str: ...
 
     def events(self) -> AsyncIterator[RunEvent | RunEnded]:
         """Node events, then exactly one `RunEnded`. A failure raises instead of it."""
@@ -112,7 +122,11 @@ class Service(Protocol):
 
     @property
     def model(self) -> ModelView:
-        """What is loaded; fixed for the daemon's life."""
+        """What answers new questions; `use` changes it."""
+        ...
+
+    async def use(self, request: UseModel) -> ModelUsed:
+        """Let another model answer new runs. Nothing has changed when it raises."""
         ...
 
     def stats(self) -> EngineStatsView:
@@ -193,7 +207,9 @@ class Service(Protocol):
 
     async def modules(self) -> tuple[ModuleView, ...]: ...
 
-    async def engines(self, *, verify: bool) -> tuple[EngineView, ...]: ...
+    async def engines(self, *, verify: bool, only: str | None = None) -> tuple[EngineView, ...]:
+        """`only`: the fingerprint of one."""
+        ...
 
     def check(self) -> None:
         """Raise when a conservation law is broken. Called when nothing runs."""

@@ -351,6 +351,18 @@ class PlanView(msgspec.Struct, frozen=True, kw_only=True):
     session: str | None = None
 
 
+class AdapterView(msgspec.Struct, frozen=True, kw_only=True):
+    """An adapter of an engine's bank."""
+
+    name: str
+    kind: str
+    """`lora`, or `alora`: one that leaves the tokens before its activation to the base model."""
+    ranks: dict[str, int]
+    """Of each product it changes: `qkv`, `o`, `gate_up`, `down`."""
+    activation: tuple[int, ...] = ()
+    """Token ids that an `alora` sets in at."""
+
+
 class EngineView(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str
     model: str
@@ -358,8 +370,11 @@ class EngineView(msgspec.Struct, frozen=True, kw_only=True):
     precision: str
     size_bytes: int
     loaded: bool
+    embedding_layer: int | None = None
+    """Which layer's states a decoder's embeddings are made of; None: those after the last norm."""
     problem: str | None = None
     """What a verification found wrong; None when nothing is, or when nothing was looked at."""
+    adapters: tuple[AdapterView, ...] = ()
 
 
 class EngineStatsView(msgspec.Struct, frozen=True, kw_only=True):

@@ -45,7 +45,7 @@ class UnloadingEngine:
     ) -> None:
         """Owns `engine`. `reopen` blocks while it loads the same engine; it may raise what opening
         one raises. `idle_s` of 0 never unloads. `tell` takes a line for people, on any thread."""
-        self.info: EngineInfo = engine.info
+        self._info = engine.info
         self._engine: Engine | None = engine
         self._leaving: Engine | None = None
         """While it is being closed."""
@@ -65,6 +65,13 @@ class UnloadingEngine:
         """Held while an engine is opened or closed, so that two never share the memory."""
         self._watcher = threading.Thread(target=self._watch, name="engine unloader", daemon=True)
         self._watcher.start()
+
+    @property
+    def info(self) -> EngineInfo:
+        """Of the engine as it is now, or as it was when it left."""
+        if (engine := self._engine) is not None:
+            self._info = engine.info
+        return self._info
 
     @property
     def loaded(self) -> bool:

@@ -16,6 +16,7 @@ from smysl_daemon.protocol import (
     RunEvent,
 )
 from smysl_daemon.shapes import (
+    AdapterView,
     BranchView,
     DifferenceView,
     EdgeView,
@@ -221,7 +222,12 @@ def engine_view(manifest: Manifest, *, loaded: bool, problem: str | None) -> Eng
         precision=manifest.precision,
         size_bytes=sum(entry.bytes for entry in manifest.files.values()),
         loaded=loaded,
+        embedding_layer=manifest.embedding_layer,
         problem=problem,
+        adapters=tuple(
+            AdapterView(name=name, kind=entry.kind, ranks=entry.ranks, activation=entry.invocation)
+            for name, entry in sorted(manifest.adapters.items())
+        ),
     )
 
 

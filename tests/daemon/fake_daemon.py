@@ -1,21 +1,24 @@
 """A real `smysld` (lock, socket, server, signals) over a service that needs no model.
 
 What a question asks for is in its words: "slow", "outside", "doubtful", "broke", "crash", "flood",
-"branches", "which one" (asks back); anything else is answered with 42. A change makes everything
-stale that rests on its node; a derivation makes it anew with the same text. Run as a program it
-serves like `smysld` in the foreground.
+"drizzle" (100 pieces of text a second), "many" (5,000 nodes), "branches", "ponder" (thinks before it
+speaks), "which one" (asks back); anything else is answered with 42. A change makes everything stale
+that rests on its node; a derivation makes it anew with the same text. Run as a program it serves like
+`smysld` in the foreground.
 """
 
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
+from itertools import count
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from smysl_daemon.app import run
 from smysl_daemon.config import Config, Dirs
-from smysl_daemon.errors import NothingStale
+from smysl_daemon.errors import BadConfig, NothingStale
 from smysl_daemon.protocol import (
     Answer,
     Answered,
@@ -34,6 +37,7 @@ from smysl_daemon.protocol import (
     GetLog,
     Inject,
     Merge,
+    ModelUsed,
     NodeDelta,
     NodeFinished,
     NodeShown,
@@ -57,10 +61,12 @@ from smysl_daemon.protocol import (
     Switch,
     TextDiff,
     Undo,
+    UseModel,
     Why,
 )
 from smysl_daemon.service import Differences, ModelView, Reasons, SessionShown
 from smysl_daemon.shapes import (
+    AdapterView,
     BranchView,
     CheckedView,
     DifferenceView,
@@ -80,6 +86,7 @@ from smysl_daemon.shapes import (
     ProgramView,
     ProgramWhole,
     ReasonView,
+    RecipeView,
     ReplayDifferenceView,
     SessionView,
     SpentView,
@@ -93,7 +100,10 @@ from smysl_reasoning.errors import BadRequest, UnknownId
 
 WHEN = "2026-11-23T12:00:00+00:00"
 QUESTION_LIMIT = 32 * 1024
+ADAPTERS = ("careful", "terse")
+"""Of the model `fake`."""
 SLOW_STEPS = 2000
+MANY_NODES = 5000
 SLOW_INTERVAL_S = 0.02
 
 
@@ -103,6 +113,8 @@ class FakeRun:
         self._request = request
         self.session = session
         self.program = request.program
+        self.branch = "main"
+        self.id = f"run-{session}"
         self.cancelled = asyncio.Event()
         self.running = True
         self._count = 0
@@ -124,9 +136,16 @@ class FakeRun:
             text=text,
             inputs=edges,
             stats=StatsView(generated_tokens=3, calls=1, confidence=confidence),
+            recipe=UNSET if kind == "question" else self._recipe(),
         )
         self._service.nodes[self.session].append(node)
         return node
+
+    def _recipe(self) -> RecipeView | UnsetType:
+        """Only where the run has an adapter."""
+        adapter = self._request.adapter
+        made = RecipeView(module="fake@1", engine="f" * 32, adapter=adapter)
+        return UNSET if adapter is None else made
 
     async def events(self) -> AsyncIterator[RunEvent | RunEnded]:
         question = self._request.question
@@ -154,12 +173,34 @@ class FakeRun:
                 yield self._end("cancelled", None, "unverified", "cancelled")
                 return
             said = f"Which one do you mean?\n{told.result()}"
-            yield NodeFinished(node=msgspec.structs.replace(asking, text=said, status="done"))
+            answered = msgspec.structs.replace(asking, text=said, status="done")
+            self._service.nodes[self.session][-1] = answered
+            yield NodeFinished(node=answered)
         if "flood" in question:
             grown = msgspec.structs.replace(self.node("plan", ""), status="running")
             yield NodeStarted(node=grown)
             for _ in range(2000):
                 yield NodeDelta(node=grown.id, text="x" * 4096)
+        if "drizzle" in question:
+            grown = msgspec.structs.replace(self.node("plan", ""), status="running")
+            yield NodeStarted(node=grown)
+            for number in range(1000):
+                yield NodeDelta(node=grown.id, text=f"word{number} ")
+                await asyncio.sleep(0.01)
+        if "many" in question:
+            for number in range(MANY_NODES):
+                above = () if number % 10 else (asked.id,)
+                yield NodeFinished(node=self.node("step", f"{number} + {number}", *above))
+        if "ponder" in question:
+            begun = msgspec.structs.replace(self.node("step", ""), status="running")
+            yield NodeStarted(node=begun)
+            for piece in ("<think>six times", " seven</think>", "it is 42"):
+                yield NodeDelta(node=begun.id, text=piece)
+                await asyncio.sleep(SLOW_INTERVAL_S)
+            data = {"type": "reply", "thinking": "six times seven"}
+            done = msgspec.structs.replace(begun, text="it is 42", status="done", data=data)
+            self._service.nodes[self.session][-1] = done
+            yield NodeFinished(node=done)
         if "branches" in question:
             ends = []
             for number in range(3):
@@ -181,8 +222,9 @@ class FakeRun:
             yield NodeStarted(node=msgspec.structs.replace(computed, status="running"))
             yield NodeDelta(node=computed.id, text="6 * 7")
             yield NodeFinished(node=computed)
-            yield NodeFinished(node=self.node("answer", "42", confidence=0.97))
-            yield self._end("done", "42", "verified", "")
+            said = "Here:\n```sh\necho hi\n```\n" if "fence" in question else "42"
+            yield NodeFinished(node=self.node("answer", said, confidence=0.97))
+            yield self._end("done", said, "verified", "")
 
     def _end(self, outcome: str, answer: str | None, verdict: str, message: str) -> RunEnded:
         self.running = False
@@ -214,6 +256,8 @@ class FakeDerivation:
     def __init__(self, service: "FakeService", session: str) -> None:
         self._service = service
         self.session = session
+        self.branch = service.known[session].branch
+        self.id = f"derivation-{next(service.numbers)}"
 
     def cancel(self) -> None:
         pass
@@ -324,6 +368,9 @@ class FakeService:
         self.known: dict[str, SessionView] = {}
         self.nodes: dict[str, list[NodeView]] = {}
         self.closed = False
+        self.numbers = count()
+        self.switched = False
+        """Another model was used: its engine is in the store."""
         self.cancelled = 0
         self.checks = 0
         self._runs: list[FakeRun] = []
@@ -334,6 +381,23 @@ class FakeService:
         self.versions: dict[str, list[str]] = {}
         self.log_: dict[str, list[OperationView]] = {}
         self.undone: dict[str, list[OperationView]] = {}
+
+    async def use(self, request: UseModel) -> ModelUsed:
+        before = self.model.fingerprint
+        if request.model not in ("fake", "other"):
+            raise BadConfig(
+                f"model {request.model!r}: there is no such folder. Models: fake, other"
+            )
+        self.switched = True
+        self.model = msgspec.structs.replace(
+            self.model, model=request.model, fingerprint=request.model[0] * 32
+        )
+        return ModelUsed(
+            model=request.model,
+            fingerprint=self.model.fingerprint,
+            before=before,
+            setting=request.model,
+        )
 
     def stats(self) -> EngineStatsView:
         """An engine with a past."""
@@ -370,6 +434,7 @@ class FakeService:
             )
         if request.program not in ("solve", "direct", "vote"):
             raise BadRequest(f"there is no program {request.program!r}; did you mean solve?")
+        self._check_adapter(request.adapter)
         session = f"{len(self.known) + 1:08d}" + "a" * 12
         self.known[session] = SessionView(
             id=session,
@@ -405,6 +470,7 @@ class FakeService:
     async def explain(self, request: Explain) -> PlanView:
         if request.program not in ("solve", "direct", "vote"):
             raise BadRequest(f"there is no program {request.program!r}; did you mean solve?")
+        self._check_adapter(request.adapter)
         if not request.analyze:
             return plan()
         handle = await self.start(Run(question=request.question, program=request.program))
@@ -478,6 +544,12 @@ class FakeService:
                 wave.add(one.id)
                 nodes[index] = msgspec.structs.replace(one, stale=True)
         return self._done(session, branch, type(request).__name__.lower(), changed)
+
+    def _check_adapter(self, name: str | None) -> None:
+        known = ADAPTERS if self.model.model == "fake" else ()
+        if name is not None and name not in known:
+            has = ", ".join(known) or "none"
+            raise BadRequest(f"{self.model.model} has no adapter {name!r}; it has: {has}")
 
     def _done(self, session: str, branch: str, kind: str, node: str) -> Changed:
         operation = self._operation(len(self.log_[session]), kind, f"{kind} {node[:8]}")
@@ -771,17 +843,34 @@ class FakeService:
             ),
         )
 
-    async def engines(self, *, verify: bool) -> tuple[EngineView, ...]:
-        return (
+    async def engines(self, *, verify: bool, only: str | None = None) -> tuple[EngineView, ...]:
+        engines = (
             EngineView(
                 fingerprint="f" * 32,
                 model="fake",
                 backend="scripted",
                 precision="fp32",
                 size_bytes=1000,
-                loaded=True,
+                loaded=self.model.model == "fake",
+                adapters=(
+                    AdapterView(
+                        name="careful", kind="alora", ranks={"qkv": 8, "o": 4}, activation=(5, 17)
+                    ),
+                    AdapterView(name="terse", kind="lora", ranks={"qkv": 16}),
+                ),
+            ),
+            EngineView(
+                fingerprint="o" * 32,
+                model="other",
+                backend="scripted",
+                precision="int4",
+                size_bytes=2000,
+                loaded=self.model.model == "other",
+                problem="weights.bin is damaged" if verify else None,
             ),
         )
+        there = engines if self.switched else engines[:1]
+        return tuple(one for one in there if only in (None, one.fingerprint))
 
     def check(self) -> None:
         self.checks += 1

@@ -33,7 +33,7 @@ from smysl_daemon.protocol import (
     Show,
 )
 from smysl_daemon.service import SessionShown
-from smysl_daemon.shapes import PlanView, SpentView
+from smysl_daemon.shapes import PlanView, RecipeView, SpentView
 from smysl_engines.scripted import ScriptedEngine
 from smysl_reasoning.dialects.native import SPECIALS, NativeDialect
 from smysl_reasoning.errors import BadRequest, ProgramError
@@ -133,7 +133,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-Make = Callable[[float], LocalService]
+Make = Callable[..., LocalService]
 
 
 @pytest.fixture
@@ -142,9 +142,12 @@ async def make(dialect: NativeDialect, tmp_path: Path, folder: Path) -> AsyncIte
     store = Store.open(tmp_path / "smysl.db")
     made = []
 
-    def service(seconds_per_token: float) -> LocalService:
+    def service(seconds_per_token: float, adapters: tuple[str, ...] = ()) -> LocalService:
         engine = ScriptedEngine(
-            load_thinker().Thinker(dialect), context=1024, seconds_per_token=seconds_per_token
+            load_thinker().Thinker(dialect),
+            context=1024,
+            seconds_per_token=seconds_per_token,
+            adapters=adapters,
         )
         library = Library(MODULES, [folder])
         runtime = Runtime(engine=engine, dialect=dialect, store=store, library=library)
@@ -223,6 +226,25 @@ async def test_a_budget_of_calls_ends_a_run(service: LocalService) -> None:
     handle = await service.derive(Derive(budget_calls=2, seed=5))
     *_, end = [event async for event in handle.events()]
     assert isinstance(end, RunEnded) and end.verdict == "budget"
+
+
+async def test_a_run_and_a_plan_are_of_the_adapter_that_was_asked_for(make: Make) -> None:
+    service = make(0.0, ("bold", "steady"))
+    handle = await service.start(Run(question=QUESTION, adapter="bold"))
+    assert [event async for event in handle.events()]
+    shown = await service.show(Show())
+    assert isinstance(shown, SessionShown)
+    recipes = [one.recipe for one in shown.nodes if isinstance(one.recipe, RecipeView)]
+    # what exact rules made is under none
+    assert {(bool(one.sampling), one.adapter) for one in recipes} == {(True, "bold"), (False, None)}
+    plan = await service.explain(Explain(question=QUESTION, adapter="steady"))
+    assert {step.adapter for step in plan.steps} == {"steady"}
+    for refused in (
+        service.start(Run(question=QUESTION, adapter="brave")),
+        service.explain(Explain(question=QUESTION, adapter="brave")),
+    ):
+        with pytest.raises(BadRequest, match="has no adapter 'brave'; it has: bold, steady"):
+            await refused
 
 
 async def test_a_file_counts_from_the_moment_it_is_written(

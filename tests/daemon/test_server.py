@@ -9,6 +9,7 @@ import pytest
 from smysl_daemon import parts
 from smysl_daemon.errors import Code
 from smysl_daemon.framing import HEADER, MAX_FRAME
+from smysl_daemon.peers import Admission, Peer
 from smysl_daemon.protocol import (
     PROTOCOL,
     Accepted,
@@ -207,7 +208,8 @@ async def test_a_peer_that_drops_inside_a_frame_hurts_nobody(serve: Any) -> None
 
 
 async def test_a_peer_of_another_user_is_refused(serve: Any) -> None:
-    async with serve(peer_uid=lambda connection: os.getuid() + 1) as running:
+    stranger = Admission(peer_of=lambda _: Peer(os.getuid() + 1, os.getgid()))
+    async with serve(admission=stranger) as running:
         peer = await running.peer(hello=False)
         reply = await peer.receive()
         assert isinstance(reply, ErrorReply) and "serves user" in reply.message

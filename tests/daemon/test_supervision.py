@@ -227,7 +227,7 @@ def test_a_reload_takes_over_what_it_can_and_names_what_waits(supervisor: Superv
             Client(supervisor.dirs.socket)
     log = supervisor.dirs.log.read_text()
     later = (
-        "model = 'other', kv_megabytes = 64, snapshots = False, deterministic = True, "
+        "kv_megabytes = 64, snapshots = False, deterministic = True, "
         "cache_megabytes = 5: this needs a restart"
     )
     assert later in log

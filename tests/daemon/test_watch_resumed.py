@@ -1,0 +1,100 @@
+"""A run that the last daemon left unfinished goes on where everybody can watch it, and is put away again."""
+
+import asyncio
+import importlib.util
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+from smysl_daemon.lifecycle import InstanceLock, bind_socket
+from smysl_daemon.local import LocalService
+from smysl_daemon.protocol import Accepted, NodeFinished, RunEnded, Watch, Watching
+from smysl_daemon.server import Server
+from smysl_engines.scripted import ScriptedEngine
+from smysl_reasoning.dialects.native import SPECIALS, NativeDialect
+from smysl_reasoning.requests import RunRequest
+from smysl_reasoning.runtime import Runtime
+from smysl_reasoning.store import Store
+
+QUESTION = "Tom has 12 apples and gives 5 to Anna. How many has he?"
+
+
+def load(name: str, path: Path) -> ModuleType:
+    """tests are no package (import-mode=importlib): modules are loaded by their paths."""
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def dialect() -> NativeDialect:
+    tokens = [*SPECIALS, *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    tokenizer = Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(
+        [AddedToken(token, normalized=False, special=True) for token in SPECIALS]
+    )
+    return NativeDialect(tokenizer)
+
+
+@asynccontextmanager
+async def daemon(dialect: NativeDialect, folder: Path, pace_s: float) -> AsyncIterator[Any]:
+    """Serves the folder's store, going on with what it left unfinished."""
+    thinker = load("smysl_test_thinker", Path(__file__).parents[1] / "reasoning/conftest.py")
+    helpers: Any = load("smysl_test_daemon_conftest", Path(__file__).with_name("conftest.py"))
+    store = Store.open(folder / "smysl.db")
+    engine = ScriptedEngine(thinker.Thinker(dialect), context=1024, seconds_per_token=pace_s)
+    runtime = Runtime(engine=engine, dialect=dialect, store=store)
+    service = LocalService(runtime, engine, store, folder)
+    service.take_up(await runtime.resume())
+    path = folder / "s.sock"
+    with InstanceLock(folder / "lock") as lock:
+        server = Server(service, data=folder, path=path, drain_s=0.05)
+        ready = asyncio.Event()
+        serving = asyncio.create_task(server.serve(bind_socket(path, lock), ready.set))
+        await ready.wait()
+        running = helpers.Running(server, service, path, serving)
+        yield running
+        server.stop()  # once: what runs is put away at the deadline
+        async with asyncio.timeout(60):
+            await serving
+        await running.stop()
+    await service.close()
+
+
+async def test_a_resumed_run_is_watched_counted_and_put_away_again(
+    dialect: NativeDialect, tmp_path: Path
+) -> None:
+    async with daemon(dialect, tmp_path, 0.05) as first:
+        run = await first.service._runtime.start(RunRequest(question=QUESTION))
+        while len(first.service._store.session_nodes(run.session)) < 3:
+            await asyncio.sleep(0.01)
+        assert await first.service.suspend() == 1
+    async with daemon(dialect, tmp_path, 0.05) as second:
+        assert second.server.status().runs == 1
+        peer = await second.peer()
+        peer.send(Watch(session=run.session))
+        assert isinstance(await peer.receive(), Watching)
+        assert isinstance(await peer.receive(), Accepted)
+        await peer.receive_all(NodeFinished)
+    # the deadline of the drain came before the end
+    async with daemon(dialect, tmp_path, 0.0) as third:
+        if third.server.status().runs:
+            peer = await third.peer()
+            peer.send(Watch(session=run.session))
+            end = (await peer.receive_all(RunEnded))[-1]
+            assert end.outcome == "done" and end.answer is not None
+        store = third.service._store
+        assert store.latest_run(run.session, "main").finished.outcome == "done"
+        assert store.unfinished_runs() == []
