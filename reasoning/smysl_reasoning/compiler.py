@@ -54,12 +54,26 @@ class Stopwatch:
 
 
 def compile_flat(
-    program: Program, settings: Mapping[str, Setting], dialect: Dialect, info: EngineInfo
+    program: Program,
+    settings: Mapping[str, Setting],
+    dialect: Dialect,
+    info: EngineInfo,
+    adapter: str | None = None,
 ) -> Flat:
-    """What the executor walks. Raises `BadRequest` for a program that this model cannot run."""
-    flat = flatten(program, settings)
+    """What the executor walks; `adapter` is for the steps that name none. Raises `BadRequest` for a program that this
+    model cannot run, and for an adapter that it does not have."""
+    if adapter is not None:
+        require_adapter(adapter, info)
+    flat = flatten(program, settings, adapter)
     require(flat, dialect, info)
     return flat
+
+
+def require_adapter(name: str, info: EngineInfo) -> None:
+    """Raise `BadRequest` unless the loaded model has the adapter."""
+    if name not in info.adapters:
+        known = ", ".join(info.adapters) or "none"
+        raise BadRequest(f"{info.model} has no adapter {name!r}; it has: {known}")
 
 
 def require(flat: Flat, dialect: Dialect, info: EngineInfo) -> None:
@@ -74,11 +88,11 @@ def require(flat: Flat, dialect: Dialect, info: EngineInfo) -> None:
                 f"{where}: module {step.body.name!r} needs a {speaks} model; {info.model} speaks {dialect.name}. "
                 "Use another program (`smysl programs list`) or another model"
             )
-        if step.adapter is not None and step.adapter not in info.adapters:
-            known = ", ".join(info.adapters) or "none"
-            raise BadRequest(
-                f"{where}: {info.model} has no adapter {step.adapter!r}; it has: {known}"
-            )
+        if step.adapter is not None:
+            try:
+                require_adapter(step.adapter, info)
+            except BadRequest as error:
+                raise BadRequest(f"{where}: {error}") from None
         if step.model is not None and step.model != info.model:
             raise BadRequest(
                 f"{where}: it asks for the model {step.model!r}; this daemon has loaded {info.model!r}"
@@ -93,11 +107,12 @@ def compile_plan(
     info: EngineInfo,
     costs: Mapping[str, Cost],
     watch: Stopwatch | None = None,
+    adapter: str | None = None,
 ) -> Plan:
-    """The plan of a program for a question. `costs`: what steps and nodes have cost on this engine. Raises
-    `BadRequest`."""
+    """The plan of a program for a question. `costs`: what steps and nodes have cost on this engine. `adapter`: for the
+    steps that name none. Raises `BadRequest`."""
     watch = watch or Stopwatch()
-    flat = compile_flat(program, settings, dialect, info)
+    flat = compile_flat(program, settings, dialect, info, adapter)
     watch.done("inline", f"{len(flat.steps)} steps, {len(flat.aliases)} names of parts")
     lowered = lower(flat, question, dialect)
     prompts = sum(

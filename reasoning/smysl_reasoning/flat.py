@@ -79,9 +79,10 @@ class Flat(NamedTuple):
         return [end for other in self.aliases[name] for end in self.resolved(other)]
 
 
-def flatten(program: Program, settings: Mapping[str, Setting]) -> Flat:
-    """The program with these options. Raises `BadRequest` for one that grows beyond the limits."""
-    return _flat(program, settings, _Outer(), _Whole(program.name))
+def flatten(program: Program, settings: Mapping[str, Setting], adapter: str | None = None) -> Flat:
+    """The program with these options; `adapter` is for the steps that name none. Raises `BadRequest` for one that
+    grows beyond the limits."""
+    return _flat(program, settings, _Outer(adapter=adapter), _Whole(program.name))
 
 
 def _flat(program: Program, settings: Mapping[str, Setting], outer: _Outer, whole: _Whole) -> Flat:

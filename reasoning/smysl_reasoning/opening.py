@@ -6,6 +6,7 @@ Knows files; never runs, stores or sockets.
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from tokenizers import Tokenizer
@@ -37,6 +38,13 @@ class _DialectFile(msgspec.Struct):
     thresholds: Thresholds = Thresholds()
 
 
+class Spoken(NamedTuple):
+    """How an engine is spoken to, and from where on its answers count as verified."""
+
+    dialect: Dialect
+    thresholds: Thresholds
+
+
 def open_runtime(
     engine: Engine,
     engine_directory: Path,
@@ -51,18 +59,24 @@ def open_runtime(
     `modules` are folders of a user's own; a module file that cannot be used is logged and left out. Raises
     `EngineUnusable`.
     """
-    spoken = _dialect_file(engine_directory / "dialect.json")
-    dialect = _dialect(spoken, engine_directory, engine.info.vocabulary)
+    spoken = spoken_by(engine, engine_directory)
     plugins = plugged_in()
     for error in plugins.refused.values():
         log.error("a module was left out: %s", error)
     return Runtime(
         engine=engine,
-        dialect=dialect,
+        dialect=spoken.dialect,
         store=store,
-        thresholds=(spoken or _DialectFile()).thresholds,
+        thresholds=spoken.thresholds,
         library=Library({**MODULES, **plugins.modules}, programs, modules),
     )
+
+
+def spoken_by(engine: Engine, engine_directory: Path) -> Spoken:
+    """How to speak to an engine, as `open_runtime` says. Raises `EngineUnusable`."""
+    written = _dialect_file(engine_directory / "dialect.json")
+    dialect = _dialect(written, engine_directory, engine.info.vocabulary)
+    return Spoken(dialect, (written or _DialectFile()).thresholds)
 
 
 def _dialect_file(path: Path) -> _DialectFile | None:

@@ -28,6 +28,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     options: dict[str, object] = {}
     """Options of the program, by name."""
+    adapter: str | None = None
+    """Adapter of the model for every step that names none."""
     fresh: bool = False
     """Make every node, also those that other runs have made by the same recipe."""
     budget_tokens: int | None = None

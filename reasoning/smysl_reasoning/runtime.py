@@ -15,7 +15,7 @@ from smysl_reasoning.analysis import analysed
 from smysl_reasoning.calls import UNLIMITED, Budget, Calls
 from smysl_reasoning.changes import Changed, Preview, ReplayReport
 from smysl_reasoning.checking import checked, read
-from smysl_reasoning.compiler import Stopwatch, compile_flat, compile_plan
+from smysl_reasoning.compiler import Stopwatch, compile_flat, compile_plan, require_adapter
 from smysl_reasoning.dialects.base import Dialect
 from smysl_reasoning.dialects.native import TooManyQuantities
 from smysl_reasoning.editor import Editor, changed
@@ -81,7 +81,7 @@ class _Tried(NamedTuple):
 
 
 class Runtime:
-    """Runs programs over one engine and one store, both of which belong to the caller. Lives on one
+    """Runs programs over one store and one engine at a time, which belong to the caller. Lives on one
     event loop."""
 
     def __init__(
@@ -101,9 +101,9 @@ class Runtime:
         self._new_id = IdMaker()
         self._editor = Editor(store, dialect, self._new_id)
         self._compilations: dict[
-            tuple[str, tuple[tuple[str, Setting], ...]], tuple[Program, Flat]
+            tuple[str, tuple[tuple[str, Setting], ...], str | None], tuple[Program, Flat]
         ] = {}
-        """By program and options, the last used last; void once the program is another."""
+        """By program, options and adapter, the last used last; void once the program is another."""
         self._walks: dict[str, Walk] = {}
         """Runs that go on, by id."""
         self._changing = asyncio.Lock()
@@ -122,11 +122,12 @@ class Runtime:
         """
         self._require_open()
         check_request(request)
-        program = self._library.get(request.program)
-        flat = self._compiled(program, request.options)
-        text = f"{request.context.strip()}\n{request.question.strip()}".strip()
-        self._check_fits(text)
         async with self._changing:
+            # from compiling it to beginning it, the engine stays the same
+            program = self._library.get(request.program)
+            flat = self._compiled(program, request.options, request.adapter)
+            text = f"{request.context.strip()}\n{request.question.strip()}".strip()
+            self._check_fits(text)
             return await self._started(request, program, flat)
 
     async def derive(self, request: DeriveRequest) -> Run:
@@ -153,6 +154,7 @@ class Runtime:
             self._engine.info,
             self._store.module_costs(self._engine.info.fingerprint),
             watch,
+            request.adapter,
         )
         if not analyze:
             return plan
@@ -181,13 +183,16 @@ class Runtime:
         watch.done("type", f"gives an {program.output}; options: {options}")
         return program, watch
 
-    def _compiled(self, program: Program, options: dict[str, object]) -> Flat:
+    def _compiled(self, program: Program, options: dict[str, object], adapter: str | None) -> Flat:
         """Raises `BadRequest` for options that it does not have, and for what this model cannot run."""
         settings = program.settled(options)
-        key = program.name, tuple(settings.items())
+        key = program.name, tuple(settings.items()), adapter
         kept = self._compilations.pop(key, None)
         if kept is None or kept[0] is not program:
-            kept = program, compile_flat(program, settings, self._dialect, self._engine.info)
+            kept = (
+                program,
+                compile_flat(program, settings, self._dialect, self._engine.info, adapter),
+            )
         self._compilations[key] = kept
         if len(self._compilations) > COMPILATIONS:
             del self._compilations[next(iter(self._compilations))]
@@ -208,7 +213,7 @@ class Runtime:
                 view = self._store.view(record.session, record.branch)
                 request = msgspec.json.decode(record.request, type=RunRequest)
                 program = self._library.get(record.program)
-                flat = self._compiled(program, request.options)
+                flat = self._compiled(program, request.options, request.adapter)
                 if record.question not in view.graph:
                     raise Inconsistent(f"its branch does not show question {record.question}")
                 asked = self._asked(view.graph.node(record.question), view.graph)
@@ -224,6 +229,18 @@ class Runtime:
             if record.paused:
                 self._walks[record.id].calls.pause()
         return runs
+
+    async def use(
+        self, engine: Engine, dialect: Dialect, thresholds: Thresholds | None = None
+    ) -> None:
+        """Let another engine answer what is asked from now on. Runs that go on end with the engine
+        that they began with, which stays the caller's to close. Raises `RuntimeClosed`."""
+        async with self._changing:
+            self._require_open()
+            self._engine, self._dialect = engine, dialect
+            self._thresholds = thresholds or Thresholds()
+            self._editor = Editor(self._store, dialect, self._new_id)
+            self._compilations.clear()
 
     # ------------------------------------------------------------ control of what runs
 
@@ -307,11 +324,8 @@ class Runtime:
         Raises `BadRequest`, `StoreError`."""
         if again == Again():
             raise BadRequest("say what is to be otherwise: a seed, a temperature or an adapter")
-        if again.adapter is not None and again.adapter not in self._engine.info.adapters:
-            known = ", ".join(self._engine.info.adapters) or "none"
-            raise BadRequest(
-                f"{self._engine.info.model} has no adapter {again.adapter!r}; it has: {known}"
-            )
+        if again.adapter is not None:
+            require_adapter(again.adapter, self._engine.info)
         temperature = again.temperature
         if again.seed is not None and not 0 <= again.seed < SEED_LIMIT:
             raise BadRequest(f"seed is {again.seed}; it must be from 0 to {SEED_LIMIT - 1}")
@@ -540,7 +554,13 @@ class Runtime:
         options = before.options if request.options is None else request.options
         if request.program not in (None, last.program) and request.options is None:
             options = {}
-        flat = self._compiled(program, options)
+        info = self._engine.info
+        if before.adapter is not None and before.adapter not in info.adapters:
+            raise BadRequest(
+                f"question {last.question[:8]} was asked with adapter {before.adapter!r}, which {info.model} does not "
+                "have; use the model that has it (`smysl models use`), or ask the question again"
+            )
+        flat = self._compiled(program, options, before.adapter)
         asked = self._asked(graph.node(last.question), graph)
         self._check_fits(asked.told.text)
         again = msgspec.structs.replace(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
-from smysl_engines.base import Call, Choice, JsonSchema
+from smysl_engines.base import Call, Choice, JsonSchema, Sampling
 from smysl_engines.scripted import Answer, Scripted, ScriptedEngine
 from smysl_reasoning import workbench
 from smysl_reasoning.dialects.chat import ChatDialect
@@ -144,6 +144,8 @@ def steady(asked: Asked, call: Call) -> str:
         return "Answer: **7**."
     if asked.system.startswith("You plan"):
         return "1. Start with 12.\n2. Take 5 away."
+    if asked.system.startswith("Write what the text says as one JSON object"):
+        return '{"answer": "7"}'
     return STEPS
 
 
@@ -189,6 +191,28 @@ async def test_vote_takes_the_majority_of_what_was_sampled(chatting: Make, store
     assert finished.answer == "7.00"
     assert of(nodes, "choice") == ["7: 4, 8: 2 (of 6)"]
     assert finished.verdict == "verified" and finished.confidence == pytest.approx(4 / 6 * 0.97)
+
+
+async def test_what_is_sampled_is_sampled_as_the_models_makers_advise(
+    chatting: Make, store: Store, chat_tokenizer: Callable[..., Tokenizer]
+) -> None:
+    asked_for: list[Sampling] = []
+
+    def say(asked: Asked, call: Call) -> str:
+        asked_for.append(call.sampling)
+        return steady(asked, call)
+
+    advised = Sampling(temperature=1.0, top_k=20, top_p=0.8, min_p=0.01, repetition_penalty=1.05)
+    spoken = ChatDialect(chat_tokenizer(*CONTROLS), TEMPLATE, advised=advised)
+    runtime, _ = chatting(say, spoken=spoken)
+    await ask(runtime, store, "solve", samples=2, temperature=0.6)
+    warm = [s for s in asked_for if s.temperature]
+    greedy = [s for s in asked_for if not s.temperature]
+    assert {(s.temperature, s.top_k, s.top_p, s.min_p, s.repetition_penalty) for s in warm} == {
+        (0.6, 20, 0.8, 0.01, 1.05)
+    }
+    # the likeliest token stays the likeliest
+    assert greedy and {s.repetition_penalty for s in greedy} == {1.0}
 
 
 async def test_a_context_and_notes_are_told(chatting: Make, store: Store) -> None:
@@ -742,7 +766,8 @@ async def test_every_program_answers_with_a_chat_model(chatting: Make, store: St
     runtime, _ = chatting(steady_or_listed)
     for program in runtime.programs():
         finished, nodes = await ask(runtime, store, program.name, f"{QUESTION} ({program.name})")
-        assert (finished.outcome, finished.answer) == ("done", "7"), program.name
+        answer = '{"answer": "7"}' if program.name == "structured" else "7"
+        assert (finished.outcome, finished.answer) == ("done", answer), program.name
         plan = await runtime.explain(RunRequest(question=QUESTION, program=program.name))
         assert plan.dialect == "chat" and plan.most.calls >= finished.calls > 0, program.name
 
@@ -879,3 +904,28 @@ def test_a_module_file_with_a_mistake_is_refused_by_file_and_key(
     assert loaded.modules == {} and set(loaded.refused) == {"advise"}
     message = str(loaded.refused["advise"])
     assert all(name in message for name in [str(file), *names]), message
+
+
+# ------------------------------------------------------------ structured
+
+
+async def test_a_structured_answer_is_thought_in_words_and_said_in_json(
+    chatting: Make, store: Store
+) -> None:
+    schema = '{"type": "object", "properties": {"left": {"type": "integer"}}, "required": ["left"]}'
+    asked_for: list[JsonSchema] = []
+
+    def say(asked: Asked, call: Call) -> str:
+        if isinstance(call.constraint, JsonSchema):
+            asked_for.append(call.constraint)
+            assert schema in asked.system and "12 - 5 = 7" in asked.user
+            return '{"left": 7}'
+        return STEPS
+
+    runtime, _ = chatting(say)
+    finished, nodes = await ask(runtime, store, "structured", schema=schema)
+    assert (finished.answer, finished.verdict) == ('{"left": 7}', "unverified")
+    assert [one.schema for one in asked_for] == [schema]
+    assert of(nodes, "candidate"), "the words stay beside the object"
+    broken, _ = await ask(runtime, store, "structured", schema="{")
+    assert broken.outcome == "failed" and "option 'schema' is no JSON" in broken.message

@@ -327,6 +327,17 @@ def test_an_adapter_or_model_that_is_not_there_is_refused_with_the_step(
         assert compile_flat(built(**known), {}, dialect, INFO).steps
 
 
+@pytest.mark.parametrize("own", [None, "slow"])
+def test_an_adapter_of_the_run_that_is_not_there_is_refused_whatever_the_steps_name(
+    own: str | None, dialect: NativeDialect
+) -> None:
+    with pytest.raises(BadRequest) as error:
+        compile_flat(built(adapter=own), {}, dialect, INFO, "faster")
+    assert str(error.value) == "zerno has no adapter 'faster'; it has: fast, slow"
+    (step, *_) = compile_flat(built(adapter=own), {}, dialect, INFO, "fast").steps
+    assert step.adapter == (own or "fast")
+
+
 def test_a_module_for_models_of_another_dialect_is_refused(dialect: NativeDialect) -> None:
     build = Build("mine", "")
     build.step("end", "join", inputs={"derivations": build.step("a", "chatter", inputs=ASKED)})

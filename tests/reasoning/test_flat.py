@@ -215,6 +215,28 @@ def test_what_a_step_itself_wishes_goes_before_what_is_wished_outside() -> None:
     assert step(found, "m.mend").adapter == "own"
 
 
+def test_an_adapter_of_the_run_is_for_every_step_that_is_under_none() -> None:
+    part = head("part", ASKED) + THINK_ASKED
+    own = head("own", ASKED) + THINK_ASKED + 'adapter = "inner"\n'
+    asks = 'inputs = { asked = "question" }\n'
+    text = head("whole") + (
+        f'[[step]]\nname = "plain"\nprogram = "part"\n{asks}'
+        f'[[step]]\nname = "named"\nprogram = "part"\n{asks}adapter = "outer"\n'
+        f'[[step]]\nname = "both"\nprogram = "own"\n{asks}'
+        '[[step]]\nname = "parts"\nmodule = "split"\ninputs = { question = "question" }\n'
+        '[[step]]\nname = "each"\nprogram = "part"\nforeach = "parts"\n'
+    )
+    text += END.replace('"LAST"', '["plain", "named", "both", "each"]')
+    whole = program(text, part=part, own=own)
+    found = {adapter: flatten(whole, whole.settled({}), adapter) for adapter in ("run", None)}
+    for adapter, one in found.items():
+        assert step(one, "plain.first").adapter == step(one, "parts").adapter == adapter
+        body = step(one, "each").body
+        assert isinstance(body, Flat) and step(body, "first").adapter == adapter
+        names = ("named.first", "both.first")
+        assert [step(one, name).adapter for name in names] == ["outer", "inner"]
+
+
 def test_budgets_of_inner_steps_are_part_of_the_outer_ones() -> None:
     inner = MEND + "budget = { calls = 1 }\n"
     text = (
