@@ -6,6 +6,7 @@ Knows settings and screens; the session screen knows the rest.
 import gc
 import sys
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding
@@ -18,6 +19,9 @@ from smysl_cli.tui.screens.base import Page
 from smysl_cli.tui.screens.session import SessionScreen
 from smysl_cli.tui.settings import Settings
 from smysl_daemon.config import Dirs
+
+if TYPE_CHECKING:
+    from smysl_cli.tui.link.companions import Companion
 
 DARK, LIGHT = "textual-dark", "textual-light"
 
@@ -49,6 +53,8 @@ class SmyslApp(App[None]):
         super().__init__()
         self.requests = Requests(dirs, self._tell)
         self.drafts = Drafts(dirs.data / "drafts")
+        self.build: Companion | None = None
+        """The last engine that was built here, or is."""
         self._settings = settings
         if unicode is None:
             unicode = (sys.stdout.encoding or "").lower().replace("-", "") in ("utf8", "utf16")
@@ -61,6 +67,10 @@ class SmyslApp(App[None]):
             {name: keys for name, keys in self._settings.keys.items() if keys != BY_NAME[name].keys}
         )
         self.push_screen(self.main)
+
+    def on_unmount(self) -> None:
+        if self.build is not None:
+            self.build.stop()
 
     def on_ready(self) -> None:
         gc.enable()
@@ -107,6 +117,10 @@ class SmyslApp(App[None]):
                 from smysl_cli.tui.screens.daemon import DaemonScreen
 
                 return DaemonScreen()
+            case "evals":
+                from smysl_cli.tui.screens.evals import EvalsScreen
+
+                return EvalsScreen()
         from smysl_cli.tui.screens.help import HelpScreen
 
         return HelpScreen(self._settings.keys)

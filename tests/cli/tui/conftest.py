@@ -37,7 +37,7 @@ class Person:
     async def until(self, condition: Callable[[], object]) -> None:
         deadline = time.monotonic() + PATIENCE_S
         while not condition():
-            assert time.monotonic() < deadline, self.told()
+            assert time.monotonic() < deadline, (self.told(), self.shown())
             await self.pilot.pause()
             await asyncio.sleep(0.01)
         await self.pilot.pause()

@@ -7,6 +7,7 @@ The folders of the SMYSL_* variables are used where they are set, else temporary
 
 import asyncio
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,11 +18,14 @@ from typing import Any
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
+from smysl_cli import external
 from smysl_cli.tui.app import SmyslApp
 from smysl_cli.tui.settings import load_settings
 from smysl_cli.tui.widgets.prompt import Prompt
+from smysl_daemon.client import connect
 from smysl_daemon.config import find_dirs
 from smysl_daemon.launch import stop_daemon
+from smysl_daemon.protocol import Run, RunEnded
 
 SIZES = ((80, 24), (120, 40), (200, 60))
 IMAGES = Path(__file__).parents[3] / "docs" / "images"
@@ -113,17 +117,26 @@ async def draw(camera: Camera) -> None:
     await camera.press("escape", "w")
     await camera.until(camera.on("WhyScreen"))
     await camera.take("why")
+    await camera.press("escape", "R")
+    await camera.until(camera.on("Form"))
+    await camera.take("retry")
+    await camera.press("escape", "ctrl+o")
+    await camera.until(camera.on("Form"))
+    await camera.take("options")
     await camera.press("escape")
     for key, name in (
         ("f2", "ProgramsScreen"),
         ("f3", "EnginesScreen"),
         ("f4", "DaemonScreen"),
+        ("f9", "EvalsScreen"),
         ("f1", "HelpScreen"),
         ("ctrl+s", "SessionsScreen"),
     ):
         await camera.press(key)
         await camera.until(camera.on(name))
         await camera.pilot.pause(1.5)
+        if name == "DaemonScreen":
+            await busy(camera)
         if name == "ProgramsScreen":
             await camera.press("x")
             await camera.pilot.pause(1.5)
@@ -136,7 +149,35 @@ async def draw(camera: Camera) -> None:
     await camera.take("palette")
 
 
+async def busy(camera: Camera) -> None:
+    """Something for the meters to show: questions of another client, for some seconds."""
+    dirs = camera.app.requests.dirs
+
+    def ask() -> None:
+        for seed in range(60):
+            with connect(dirs) as client:
+                question = QUESTION.replace("4 pens", f"{3 + seed % 7} pens")
+                for message in client.stream(Run(question=question, seed=seed, fresh=True)):
+                    if isinstance(message, RunEnded):
+                        break
+
+    asking = asyncio.create_task(asyncio.to_thread(ask))
+    while not asking.done():
+        await camera.pilot.pause(0.2)
+    await asking
+
+
+def evaluate() -> None:
+    """Results for the screen that shows them, by a daemon of their own."""
+    out = find_dirs().data / "eval-results" / "first-look"
+    if not out.exists():
+        suites = ["newcomer", "numbers", "outside"]
+        words = ["run", *suites, "-p", "direct,solve", "--own-daemon", "--out", str(out)]
+        subprocess.run([*external.program("eval"), *words], check=True, stdout=subprocess.DEVNULL)
+
+
 async def photograph(folder: Path) -> None:
+    evaluate()
     dirs = find_dirs()
     app = SmyslApp(dirs, load_settings(dirs), unicode=True)
     async with app.run_test(size=SIZES[1], notifications=False) as pilot:

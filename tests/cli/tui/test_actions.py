@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from textual.widgets import Input, OptionList, Select, TextArea
+from textual.widgets import Input, OptionList, Select, Static, TextArea
 
 from smysl_cli.tui.actions import ACTIONS
 from smysl_cli.tui.widgets.prompt import Prompt
 from smysl_daemon.client import Client
-from smysl_daemon.protocol import Inject
+from smysl_daemon.protocol import Inject, Retry
 
 QUESTION = "What is 6 * 7?"
 
@@ -147,6 +147,36 @@ async def test_retry_makes_a_node_again_or_uses_another_program(opened: Any) -> 
         dialog.query_one("#seed", Input).focus()
         await person.press("enter")
         await person.until(lambda: person.app.main.session.id != before)
+
+
+async def test_a_node_is_made_again_under_an_adapter_of_the_engine(opened: Any) -> None:
+    async with opened() as person:
+        await person.ask(QUESTION)
+        node = await person.choose("computed")
+        asked: list[object] = []
+        ask = person.app.requests.ask
+
+        async def noted(message: Any, kind: Any, **options: Any) -> Any:
+            asked.append(message)
+            return await ask(message, kind, **options)
+
+        person.app.requests.ask = noted
+        await person.press("R")
+        dialog = await person.dialog("Form")
+        dialog.query_one("#adapter", Select).value = "careful"
+        dialog.query_one("#program", Select).value = "direct"
+        dialog.query_one("#seed", Input).focus()
+        await person.press("enter")
+        await person.until(lambda: "by its own settings" in str(_wrong(dialog)))
+        dialog.query_one("#program", Select).value = ""
+        await person.press("enter")
+        await person.dialog("Confirm")
+        await person.press("n")
+        assert Retry(node=node.id, adapter="careful", branch="main") in asked
+
+
+def _wrong(dialog: Any) -> object:
+    return dialog.query_one("#wrong", Static).content
 
 
 async def test_undo_and_redo_say_what_they_did(opened: Any) -> None:
@@ -306,6 +336,32 @@ async def test_options_are_kept_and_wrong_ones_are_named(opened: Any) -> None:
         await person.press("enter")
         await person.until(lambda: person.app.main.asking.budget_tokens == 500)
         assert "direct, 500 tokens" in person.shown()
+
+
+async def test_an_adapter_is_chosen_at_the_prompt_and_kept_for_the_next_questions(
+    opened: Any,
+) -> None:
+    async with opened() as person:
+        await person.press("ctrl+o")
+        dialog = await person.dialog("Form")
+        assert dialog.query_one("#adapter", Select).value == ""
+        dialog.query_one("#adapter", Select).value = "terse"
+        dialog.query_one("#seed", Input).focus()
+        await person.press("enter")
+        await person.until(lambda: person.app.main.asking.adapter == "terse")
+        assert "solve, adapter terse" in person.shown()
+        for _ in range(2):
+            await person.ask(QUESTION)
+            thoughts = person.app.main.session.thoughts
+            assert {one.recipe.adapter for one in thoughts if one.recipe} == {"terse"}
+        await person.press("ctrl+o")
+        dialog = await person.dialog("Form")
+        assert dialog.query_one("#adapter", Select).value == "terse"
+        dialog.query_one("#adapter", Select).value = ""
+        dialog.query_one("#seed", Input).focus()
+        await person.press("enter")
+        await person.until(lambda: person.app.main.asking.adapter is None)
+        assert "adapter terse" not in person.shown()
 
 
 async def test_the_prompt_takes_several_lines_and_the_persons_editor(

@@ -19,7 +19,7 @@ from smysl_cli.tui.model.inspection import inspect
 from smysl_cli.tui.model.marks import mark, remarks
 from smysl_cli.tui.model.outline import Outline
 from smysl_cli.tui.model.pace import Pace
-from smysl_cli.tui.model.plan import plan_tree
+from smysl_cli.tui.model.plan import plan_tree, wrapped
 from smysl_cli.tui.model.request import Asking, BadSetting
 from smysl_cli.tui.model.session import Session
 from smysl_cli.tui.model.thoughts import Counts, Thoughts
@@ -520,3 +520,16 @@ def test_keys_are_written_as_people_write_them() -> None:
     assert shown_keys("question_mark,f1") == "?, F1"
     assert shown_keys("delete,X") == "Del, X"
     assert shown_keys("") == ""
+
+
+@given(
+    words=st.lists(st.text("abc", min_size=1, max_size=8), min_size=1), width=st.integers(20, 60)
+)
+def test_a_trees_lines_are_wrapped_under_their_words_and_nothing_is_lost(
+    words: list[str], width: int
+) -> None:
+    line = f"│ └ {' '.join(words)}"
+    found = wrapped([f"├ {' '.join(words)}", line], width)
+    assert all(len(one) <= width for one in found)
+    assert " ".join(one.strip("├└│ ") for one in found).split() == words * 2
+    assert all(one.startswith(("├ ", "│ ")) for one in found)

@@ -64,14 +64,23 @@ async def test_a_program_is_chosen_from_the_list(opened: Any) -> None:
         assert person.app.main.asking.program == "direct"
 
 
-async def test_engines_are_listed_and_verified(opened: Any) -> None:
+async def test_the_plan_of_a_program_is_drawn_as_a_tree(opened: Any) -> None:
     async with opened() as person:
-        await person.press("f3")
-        screen = await on(person, "EnginesScreen")
-        await person.until(lambda: "scripted" in person.shown())
-        await person.press("v")
-        page = screen.query_one(".page")
-        await person.until(lambda: "sound" in page.border_subtitle)
+        person.app.main.query_one(Prompt).text = "How many are left?"
+        await person.pilot.pause()
+        await person.press("f2")
+        screen = await on(person, "ProgramsScreen")
+        await person.until(lambda: screen.query_one(OptionList).option_count > 1)
+        await person.press("down", "x")
+        shown = screen.query_one("#program", Static)
+        await person.until(lambda: "wave 2" in str(shown.content))
+        tree = str(shown.content).splitlines()
+        assert tree[0] == "How many are left?"
+        assert any("├" in line and "wave 1" in line for line in tree)
+        words = " ".join("\n".join(tree).translate(str.maketrans("├└│", "   ")).split())
+        assert "samples, candidate@2, 4 branches" in words
+        assert "when samples.count > 3" in words
+        person.app.main.query_one(Prompt).clear()
 
 
 async def test_the_daemon_says_how_it_is(opened: Any) -> None:
@@ -79,6 +88,9 @@ async def test_the_daemon_says_how_it_is(opened: Any) -> None:
         await person.press("f4")
         await on(person, "DaemonScreen")
         await person.until(lambda: "pid" in person.shown() and "MB" in person.shown())
+        for label in ("tokens computed", "calls at once", "prompts reused", "memory"):
+            assert label in person.shown()
+        await person.until(lambda: "0 /s" in person.shown())
         await person.press("escape")
         await person.until(lambda: person.app.screen is person.app.main)
 
@@ -162,7 +174,9 @@ async def test_a_daemon_that_comes_back_is_found_and_nothing_is_lost(
         await person.hears("the daemon went away")
         await person.hears("cannot start the daemon")
         await person.until(lambda: person.app.main._link == "lost")
-        assert "no daemon" in person.shown() and prompt.text == "the next question"
+        person.app.clear_notifications()
+        await person.until(lambda: "no daemon" in person.shown())
+        assert prompt.text == "the next question"
         assert len(session.thoughts) > 2
         own.start_daemon()
         await person.hears("connected again")

@@ -5,18 +5,17 @@ Knows no daemon: a dialog that must ask something is handed a function.
 
 from typing import TypeVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widget import Widget
 from textual.widgets import Static
 
 R = TypeVar("R")
 
 
 class Dialog(ModalScreen[R | None]):
-    """Subclasses give `body`."""
+    """Subclasses compose themselves inside a `frame`."""
 
     BINDINGS = [Binding("escape", "leave", "cancel")]
 
@@ -25,19 +24,17 @@ class Dialog(ModalScreen[R | None]):
         self._title = title
         self._hint = hint
 
-    def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as box:
-            box.border_title = self._title
-            box.border_subtitle = self._hint
-            yield from self.body()
-
-    def body(self) -> ComposeResult:
-        raise NotImplementedError
+    def frame(self) -> Vertical:
+        box = Vertical(classes="dialog")
+        # from a model or a file, perhaps: never markup
+        box.border_title = Content(self._title).markup
+        box.border_subtitle = Content(self._hint).markup
+        return box
 
     def action_leave(self) -> None:
         self.dismiss(None)
 
 
-def lines(text: str, **options: str) -> Widget:
+def lines(text: str, *, id: str | None = None, classes: str | None = None) -> Static:
     """Text for people, never markup: it may come from a model."""
-    return Static(text, markup=False, **options)  # type: ignore[arg-type]
+    return Static(text, markup=False, id=id, classes=classes)

@@ -22,8 +22,9 @@ class Choice(Dialog[str]):
         self._items = items
         self._at = at
 
-    def body(self) -> ComposeResult:
-        yield OptionList(*(Option(Content(item.text), id=item.name) for item in self._items))
+    def compose(self) -> ComposeResult:
+        with self.frame():
+            yield OptionList(*(Option(Content(item.text), id=item.name) for item in self._items))
 
     def on_mount(self) -> None:
         options = self.query_one(OptionList)

@@ -26,14 +26,15 @@ class Confirm(Dialog[bool]):
         self._detail = detail
         self._danger = danger
 
-    def body(self) -> ComposeResult:
-        yield lines(self._said)
-        if self._detail:
-            with VerticalScroll(classes="detail", can_focus=False):
-                yield lines("\n".join(self._detail))
-        with Horizontal(classes="buttons"):
-            yield Button(self._yes, id="yes", variant="error" if self._danger else "primary")
-            yield Button("No", id="no")
+    def compose(self) -> ComposeResult:
+        with self.frame():
+            yield lines(self._said)
+            if self._detail:
+                with VerticalScroll(classes="detail", can_focus=False):
+                    yield lines("\n".join(self._detail))
+            with Horizontal(classes="buttons"):
+                yield Button(self._yes, id="yes", variant="error" if self._danger else "primary")
+                yield Button("No", id="no")
 
     def on_mount(self) -> None:
         # what cannot be undone is not one careless Enter away

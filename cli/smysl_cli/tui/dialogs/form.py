@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
-from textual.widgets import Button, Input, Select
+from textual.content import Content
+from textual.widgets import Button, Input, Select, Static
 
 from smysl_cli.tui.dialogs.base import Dialog, lines
 
@@ -24,6 +25,8 @@ class Field(msgspec.Struct, frozen=True):
     hint: str = ""
     choices: Sequence[str] = ()
     """A list to choose from instead of a line to write on."""
+    empty: str = "as before"
+    """What an empty choice is called."""
 
 
 class Form(Dialog[dict[str, str]]):
@@ -35,27 +38,28 @@ class Form(Dialog[dict[str, str]]):
         self._ok = ok
         self._check = check
 
-    def body(self) -> ComposeResult:
-        with VerticalScroll(classes="fields", can_focus=False):
-            for field in self._fields:
-                with Horizontal(classes="field"):
-                    yield lines(field.label, classes="label")
-                    if field.choices:
-                        yield Select(
-                            [(one or "as before", one) for one in field.choices],
-                            value=field.value,
-                            allow_blank=False,
-                            id=field.name,
-                            compact=True,
-                        )
-                    else:
-                        yield Input(
-                            field.value, placeholder=field.hint, id=field.name, compact=True
-                        )
-        yield lines("", id="wrong")
-        with Horizontal(classes="buttons"):
-            yield Button(self._ok, id="ok", variant="primary")
-            yield Button("Cancel", id="leave")
+    def compose(self) -> ComposeResult:
+        with self.frame():
+            with VerticalScroll(classes="fields", can_focus=False):
+                for field in self._fields:
+                    with Horizontal(classes="field"):
+                        yield lines(field.label, classes="label")
+                        if field.choices:
+                            yield Select(
+                                [(one or field.empty, one) for one in field.choices],
+                                value=field.value,
+                                allow_blank=False,
+                                id=field.name,
+                                compact=True,
+                            )
+                        else:
+                            yield Input(
+                                field.value, placeholder=field.hint, id=field.name, compact=True
+                            )
+            yield lines("", id="wrong")
+            with Horizontal(classes="buttons"):
+                yield Button(self._ok, id="ok", variant="primary")
+                yield Button("Cancel", id="leave")
 
     def on_mount(self) -> None:
         self.query("Input, Select").first().focus()
@@ -75,7 +79,7 @@ class Form(Dialog[dict[str, str]]):
         values = {field.name: self._value(field) for field in self._fields}
         wrong = self._check(values) if self._check is not None else ""
         if wrong:
-            self.query_one("#wrong").update(wrong)  # type: ignore[attr-defined]
+            self.query_one("#wrong", Static).update(Content(wrong))
             return
         self.dismiss(values)
 

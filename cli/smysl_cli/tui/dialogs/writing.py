@@ -50,14 +50,15 @@ class Writing(Dialog[Written]):
         self._edit = edit
         self._timer: Timer | None = None
 
-    def body(self) -> ComposeResult:
-        yield lines(self._about, classes="about")
-        yield TextArea(self._text, id="text", compact=True)
-        yield Static("", id="preview", markup=False)
-        with Horizontal(classes="buttons"):
-            yield Button("Apply", id="keep", variant="primary")
-            yield Button("Apply and derive", id="derive")
-            yield Button("Cancel", id="leave")
+    def compose(self) -> ComposeResult:
+        with self.frame():
+            yield lines(self._about, classes="about")
+            yield TextArea(self._text, id="text", compact=True)
+            yield Static("", id="preview", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Apply", id="keep", variant="primary")
+                yield Button("Apply and derive", id="derive")
+                yield Button("Cancel", id="leave")
 
     def on_mount(self) -> None:
         area = self.query_one("#text", TextArea)

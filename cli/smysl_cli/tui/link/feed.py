@@ -1,12 +1,12 @@
-"""The events of one run, gathered by a thread until somebody takes them all at once.
+"""The events of one run that is begun here, gathered by a thread.
 
-Knows the protocol and threads. Coalescing happens here: a stream of tokens wakes the reader
-once, however many arrive before it comes.
+Knows the protocol and threads.
 """
 
 import threading
 from collections.abc import Callable
 
+from smysl_cli.tui.link.mailbox import Mailbox
 from smysl_cli.tui.link.requests import Requests
 from smysl_daemon.client import Client
 from smysl_daemon.errors import DaemonError
@@ -17,24 +17,20 @@ FeedItem = Accepted | RunEvent | RunEnded | Exception
 
 
 class Feed:
-    """One run or derivation. `wake` is called in the feed's thread when there is something to
-    drain after there was nothing."""
+    """One run or derivation."""
 
     def __init__(self, requests: Requests, request: Run | Derive, wake: Callable[[], None]) -> None:
+        """`wake` is called in the feed's thread, see `Mailbox`."""
         self._requests = requests
         self._request = request
-        self._wake = wake
-        self._lock = threading.Lock()
-        self._got: list[FeedItem] = []
+        self._mail: Mailbox[FeedItem] = Mailbox(wake)
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="smysl run", daemon=True).start()
 
     def drain(self) -> list[FeedItem]:
         """Everything since the last time, oldest first."""
-        with self._lock:
-            got, self._got = self._got, []
-        return got
+        return self._mail.drain()
 
     def _run(self) -> None:
         try:
@@ -42,25 +38,18 @@ class Feed:
                 client.send(self._request)
                 self._follow(client)
         except (DaemonError, OSError) as error:
-            self._put(error)
+            self._mail.put(error)
 
     def _follow(self, client: Client) -> None:
         while True:
             message = client.receive()
             match message:
                 case Accepted():
-                    self._put(message)
+                    self._mail.put(message)
                 case RunEnded():
-                    self._put(message)
+                    self._mail.put(message)
                     return
                 case _ if isinstance(message, RunEvent):
-                    self._put(message)
+                    self._mail.put(message)
                 case _:
                     raise DaemonError(f"unexpected {type(message).__name__} from the daemon")
-
-    def _put(self, item: FeedItem) -> None:
-        with self._lock:
-            first = not self._got
-            self._got.append(item)
-        if first:
-            self._wake()

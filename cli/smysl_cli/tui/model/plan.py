@@ -3,7 +3,14 @@
 Pure.
 """
 
+import textwrap
+from collections.abc import Iterable
+
 from smysl_daemon.shapes import PlannedStepView, PlanView, SpentView
+
+GUTTER = "├└│+`| "
+_DRAWN_ON = str.maketrans("├└+`", "│ | ")
+"""What stands below each sign of the tree."""
 
 
 def plan_tree(plan: PlanView, *, unicode: bool = True) -> list[str]:
@@ -43,3 +50,16 @@ def _step(step: PlannedStepView) -> str:
 def spent(cost: SpentView) -> str:
     tokens = cost.prompt_tokens - cost.shared_tokens + cost.generated_tokens
     return f"{cost.calls} calls, {tokens} tokens, {cost.seconds:.2f} s"
+
+
+def wrapped(lines: Iterable[str], width: int) -> list[str]:
+    """A tree in lines of at most so many columns; what goes on stands under its own words, and the
+    tree beside it is drawn on."""
+    found: list[str] = []
+    for line in lines:
+        words = line.lstrip(GUTTER)
+        gutter = line[: len(line) - len(words)]
+        on = gutter.translate(_DRAWN_ON) + "  " * bool(gutter)
+        parts = textwrap.wrap(words, max(width - len(on), 10)) or [""]
+        found += [gutter + parts[0], *(on + part for part in parts[1:])]
+    return found

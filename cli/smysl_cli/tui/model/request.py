@@ -1,4 +1,4 @@
-"""How the next question is asked: program, seed and budget, as the person set them.
+"""How the next question is asked: program, adapter, seed and budget, as the person set them.
 
 Pure.
 """
@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from smysl_cli.options import SEED_LIMIT
+from smysl_cli.text import printable
 
 N = TypeVar("N", int, float)
 
@@ -18,6 +19,7 @@ class BadSetting(ValueError):
 
 class Asking(msgspec.Struct, frozen=True):
     program: str = "solve"
+    adapter: str | None = None
     seed: int = 0
     budget_tokens: int | None = None
     budget_seconds: float | None = None
@@ -25,6 +27,7 @@ class Asking(msgspec.Struct, frozen=True):
     def words(self) -> str:
         """In a line, for beside the prompt."""
         parts = [self.program]
+        parts += [f"adapter {printable(self.adapter)}"] if self.adapter else []
         parts += [f"seed {self.seed}"] if self.seed else []
         parts += [f"{self.budget_tokens} tokens" if self.budget_tokens else ""]
         parts += [f"{self.budget_seconds:g} s" if self.budget_seconds else ""]

@@ -6,11 +6,13 @@ Pure: the daemon's messages in, state out. Knows no widgets, sockets or clocks.
 from collections.abc import Iterable
 from typing import Literal
 
+import msgspec
+
 from smysl_cli.tui.model.marks import waits
 from smysl_cli.tui.model.outline import Outline
 from smysl_cli.tui.model.selection import Selection
 from smysl_cli.tui.model.thoughts import Thoughts
-from smysl_daemon.protocol import Accepted, RunEnded, RunEvent
+from smysl_daemon.protocol import Accepted, Action, RunEnded, RunEvent
 from smysl_daemon.shapes import NodeView, SessionView
 
 RunState = Literal["idle", "running", "paused"]
@@ -51,13 +53,26 @@ class Session:
         return next((node for node in self.thoughts if waits(node)), None)
 
     def accepted(self, message: Accepted) -> None:
-        """A run that is followed here begins."""
+        """A run that was asked for here begins."""
         if message.session != self.id:
             self.clear()
             self.id = message.session
+        self.begun()
+        self.selection.follows = True
+
+    def begun(self) -> None:
+        """A run goes on, whoever asked for it."""
         self.run = "running"
         self.end = None
-        self.selection.follows = True
+
+    def steered(self, action: Action) -> None:
+        """Somebody held what runs, or let it go on."""
+        if self.run != "idle" and action in ("pause", "resume"):
+            self.run = "paused" if action == "pause" else "running"
+
+    def renamed(self, title: str) -> None:
+        if self.view is not None:
+            self.view = msgspec.structs.replace(self.view, title=title)
 
     def take(self, events: Iterable[RunEvent]) -> None:
         """What happened in the run, in one go: the tree is brought up to date once."""

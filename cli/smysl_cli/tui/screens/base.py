@@ -38,10 +38,6 @@ class Page(Screen[None]):
         return cast("SmyslApp", self.app)
 
     @property
-    def narrow(self) -> bool:
-        return self.app.size.width < NARROW
-
-    @property
     def is_shown(self) -> bool:
         """False before the first look and while the app closes: widgets go before the work that
         would draw on them."""

@@ -85,6 +85,7 @@ class Changing:
         if (node := self._node()) is None:
             return
         programs = ["", *await self._screen.programs()]
+        adapters = await self._screen.adapters()
         values = await self._screen.app.push_screen_wait(
             Form(
                 f"Make {node.kind} {node.id[:SHORT_ID]} again",
@@ -92,6 +93,7 @@ class Changing:
                     Field("seed", "Seed", hint="empty: a new one"),
                     Field("temperature", "Temperature", hint="empty: as before; 0 to 2"),
                     Field("program", "Program", choices=programs),
+                    *([Field("adapter", "Adapter", choices=["", *adapters])] if adapters else []),
                 ],
                 ok="Go on",
                 check=_wrong_retry,
@@ -112,9 +114,12 @@ class Changing:
                 )
             )
             return
-        if seed is None and heat is None:
+        adapter = values.get("adapter") or None
+        if seed is None and heat is None and adapter is None:
             seed = int.from_bytes(os.urandom(SEED_BYTES), "big")
-        again = protocol.Retry(node=node.id, seed=seed, temperature=heat, branch=self._branch)
+        again = protocol.Retry(
+            node=node.id, seed=seed, temperature=heat, adapter=adapter, branch=self._branch
+        )
         await self._change(again)
         await self.derive()
 
@@ -224,6 +229,6 @@ def _wrong_retry(values: Values) -> str:
         heat = request.temperature(values["temperature"])
     except request.BadSetting as error:
         return str(error)
-    if values["program"] and heat is not None:
-        return "another program reasons anew by its own settings; leave the temperature out"
+    if values["program"] and (heat is not None or values.get("adapter")):
+        return "another program reasons anew by its own settings; leave the others out"
     return ""

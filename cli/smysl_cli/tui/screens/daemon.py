@@ -3,25 +3,46 @@
 Knows its status and the log's file; looks every second while it is shown.
 """
 
-from collections import deque
+import time
 
 from rich.table import Table
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
+from textual.containers import Horizontal
 from textual.widgets import Footer, RichLog, Sparkline, Static
 
 from smysl_cli import engine_words
-from smysl_cli.text import printable
+from smysl_cli.text import fit, printable
+from smysl_cli.tui.dialogs.base import lines
 from smysl_cli.tui.dialogs.confirm import Confirm
 from smysl_cli.tui.link.threads import in_thread
+from smysl_cli.tui.model.meters import Meter, Meters
 from smysl_cli.tui.screens.base import Page
 from smysl_daemon import launch, logs, protocol
 from smysl_daemon.errors import DaemonError
 from smysl_daemon.protocol import DaemonStatus
 
 LOOK_INTERVAL_S = 1.0
-SAMPLES = 120
 TAIL_BYTES = 16 * 1024
+LABEL = len("fingerprint")
+
+
+class Gauge(Horizontal):
+    """A meter in a line: its name, the last minutes, the value now."""
+
+    def __init__(self, meter: Meter) -> None:
+        super().__init__(classes="gauge")
+        self._meter = meter
+
+    def compose(self) -> ComposeResult:
+        yield lines(self._meter.label, classes="gauge-label")
+        yield Sparkline([])
+        yield lines("", classes="gauge-now")
+
+    def draw(self) -> None:
+        self.query_one(Sparkline).data = list(self._meter.series)
+        self.query_one(".gauge-now", Static).update(self._meter.now)
 
 
 class DaemonScreen(Page):
@@ -29,13 +50,14 @@ class DaemonScreen(Page):
 
     def __init__(self) -> None:
         super().__init__()
-        self._memory: deque[float] = deque(maxlen=SAMPLES)
+        self._meters = Meters()
         self._tail = b""
+        self._status: DaemonStatus | None = None
 
     def compose(self) -> ComposeResult:
         yield Static("", id="status", classes="page-text")
-        yield Static("its memory over the last minutes:", classes="page-text")
-        yield Sparkline([], id="memory")
+        for meter in self._meters.all:
+            yield Gauge(meter)
         yield RichLog(
             id="log", wrap=True, markup=False, highlight=False, max_lines=500, min_width=1
         )
@@ -54,9 +76,11 @@ class DaemonScreen(Page):
         except (DaemonError, OSError) as error:
             self.query_one("#status", Static).update(printable(str(error)))
         else:
-            self._memory.append(status.rss_bytes / 1e6)
-            self.query_one("#memory", Sparkline).data = list(self._memory)
-            self.query_one("#status", Static).update(_table(status))
+            self._meters.look(status, time.monotonic())
+            for gauge in self.query(Gauge):
+                gauge.draw()
+            self._status = status
+            self._draw_status()
         self._show_log()
 
     def _show_log(self) -> None:
@@ -76,6 +100,17 @@ class DaemonScreen(Page):
             log.clear()
             for line in tail.decode(errors="replace").splitlines():
                 log.write(printable(line))
+            log.call_after_refresh(log.scroll_end, animate=False)
+
+    def _draw_status(self) -> None:
+        if self._status is not None:
+            shown = self.query_one("#status", Static)
+            shown.update(_table(self._status, shown.content_size.width))
+
+    def on_resize(self) -> None:
+        self._tail = b""  # its lines were wrapped for another width
+        self.call_after_refresh(self._show_log)
+        self.call_after_refresh(self._draw_status)
 
     def action_restart(self) -> None:
         self.do("restart", self._restart)
@@ -97,17 +132,18 @@ class DaemonScreen(Page):
         self.say("the daemon was restarted")
 
 
-def _table(status: DaemonStatus) -> Table:
+def _table(status: DaemonStatus, width: int) -> Table:
     table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="bold", min_width=LABEL)
+    table.add_column(no_wrap=True)
     for label, text in (
         ("daemon", f"{status.version}, pid {status.pid}, for {status.uptime_seconds:.0f} s"),
         ("model", f"{status.model} ({status.backend}, {status.precision})"),
         ("fingerprint", status.fingerprint),
         ("work", f"{status.runs} runs, {status.clients} clients"),
         *(engine_words.lines(status.engine) if status.engine else ()),
-        ("memory", f"{status.rss_bytes / 1e6:.0f} MB"),
         ("socket", status.socket),
         ("data", status.data),
     ):
-        table.add_row(label, text)
+        table.add_row(label, Text(fit(text, max(width - LABEL - 2, 10))))
     return table

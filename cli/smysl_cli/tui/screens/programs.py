@@ -3,6 +3,7 @@
 Knows listings and plans; never how a program is run.
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 from textual.app import ComposeResult
@@ -13,7 +14,7 @@ from textual.widgets import Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
 from smysl_cli.text import printable
-from smysl_cli.tui.model.plan import plan_tree
+from smysl_cli.tui.model.plan import plan_tree, wrapped
 from smysl_cli.tui.screens.base import Page
 from smysl_cli.tui.workers import begin
 from smysl_daemon import protocol
@@ -28,13 +29,16 @@ EXAMPLE = "Tom has 12 apples and gives 5 to Anna. How many are left?"
 class ProgramsScreen(Page):
     BINDINGS = [
         Binding("escape", "app.pop_screen", "back"),
-        Binding("enter", "use", "use"),
+        Binding("enter", "use", "use", priority=True),
         Binding("x", "explain", "explain"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self._programs: tuple[ProgramView, ...] = ()
+        self._text = ""
+        self._tree: Sequence[str] = ()
+        """Lines of a plan that is shown."""
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="split"):
@@ -64,8 +68,16 @@ class ProgramsScreen(Page):
         begin(self, partial(self._whole, one), "whole", latest=True)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        self.smysl.use_program(self._programs[event.option_index].name)
-        self.app.pop_screen()
+        self.action_use()
+
+    def action_use(self) -> None:
+        if (one := self._chosen()) is not None:
+            self.app.pop_screen()
+            self.smysl.use_program(one.name)
+
+    def _chosen(self) -> ProgramView | None:
+        at = self.query_one(OptionList).highlighted
+        return self._programs[at] if at is not None and at < len(self._programs) else None
 
     def action_explain(self) -> None:
         self.do("explain", self._explain)
@@ -80,19 +92,28 @@ class ProgramsScreen(Page):
 
     async def _explain(self) -> None:
         """The plan for what is being asked, as a tree."""
-        at = self.query_one(OptionList).highlighted
-        if at is None or at >= len(self._programs):
+        if (one := self._chosen()) is None:
             return
-        name = self._programs[at].name
         question = self.smysl.main.last_question or EXAMPLE
         found = await self.smysl.requests.ask(
-            protocol.Explain(question=question, program=name), Explained
+            protocol.Explain(question=question, program=one.name), Explained
         )
-        self._show(name, printable(f"{question}\n\n" + "\n".join(plan_tree(found.plan))))
+        tree = plan_tree(found.plan, unicode=self.smysl.main.unicode)
+        self._show(one.name, printable(question), tree)
 
-    def _show(self, name: str, text: str) -> None:
-        self.query_one(".page").border_title = name
-        self.query_one("#program", Static).update(Content(text))
+    def _show(self, name: str, text: str, tree: Sequence[str] = ()) -> None:
+        self.query_one(".page").border_title = Content(name).markup
+        self._text, self._tree = text, tree
+        self._draw()
+
+    def _draw(self) -> None:
+        # a column is kept for the scroll bar, so that it changes nothing when it comes
+        width = self.query_one(".page").content_size.width - 1
+        below = "\n".join(["", "", *wrapped(self._tree, max(width, 20))]) if self._tree else ""
+        self.query_one("#program", Static).update(Content(self._text + below))
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._draw)
 
 
 def _described(one: ProgramWhole) -> str:

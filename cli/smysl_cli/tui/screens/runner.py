@@ -30,6 +30,9 @@ class Runner:
         self._pace = Pace(time.monotonic)
         self._feed: Feed | None = None
         self._request: Run | Derive | None = None
+        self._run = ""
+        self.ended: set[str] = set()
+        """Ids of runs that were followed to their end."""
 
     @property
     def active(self) -> bool:
@@ -41,6 +44,10 @@ class Runner:
         self._feed = Feed(self._screen.smysl.requests, request, self._wake)
         self._feed.start()
         self._screen.draw()
+
+    def leave(self) -> None:
+        """Follow the run no more; it goes on, and its session can be watched."""
+        self._feed = None
 
     def _wake(self) -> None:
         """In the feed's thread."""
@@ -65,7 +72,9 @@ class Runner:
         for item in self._feed.drain():
             match item:
                 case Accepted():
+                    self._run = item.run
                     session.accepted(item)
+                    self._screen.model = item.model
                     self._screen.accepted(self._request)
                 case RunEnded() | Exception():
                     last = item
@@ -74,6 +83,7 @@ class Runner:
         session.take(events)
         if last is not None:
             self._feed = None
+            self.ended.add(self._run)
             await self._end(last)
         self._screen.draw(turn=True)
 

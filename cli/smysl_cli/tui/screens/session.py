@@ -3,7 +3,6 @@
 Owns the session's state: requests and runs come back here, and everything is drawn from it.
 """
 
-from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -12,18 +11,20 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
+from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Footer, TextArea
 
+from smysl_cli.text import printable
 from smysl_cli.tui.actions import ACTIONS
-from smysl_cli.tui.model import outcome, request
+from smysl_cli.tui.model import outcome
 from smysl_cli.tui.model.drafts import NEW
 from smysl_cli.tui.model.inspection import inspect
 from smysl_cli.tui.model.request import Asking
 from smysl_cli.tui.model.session import Session
 from smysl_cli.tui.screens.base import Deed, Page
 from smysl_cli.tui.screens.runner import Fed, Runner
-from smysl_cli.tui.screens.watcher import LOOK_INTERVAL_S, Watcher, operation
+from smysl_cli.tui.screens.watcher import LOOK_INTERVAL_S, Stirred, Watcher, operation
 from smysl_cli.tui.widgets.bars import Bar, Tabs
 from smysl_cli.tui.widgets.graph import Graph
 from smysl_cli.tui.widgets.inspector import Inspector
@@ -63,9 +64,11 @@ class SessionScreen(Page):
         self.session = Session(unicode=unicode)
         self.runner = Runner(self)
         self.asking = Asking()
+        self.model = ""
+        """What answered, or said that it would, when the daemon was last asked."""
         self._open = open_
         self._open_branch = branch
-        self._unicode = unicode
+        self.unicode = unicode
         self._link: Link = "starting"
         self._draft = NEW
         self._text = ""
@@ -82,8 +85,8 @@ class SessionScreen(Page):
         yield Bar("top")
         yield Tabs()
         with Horizontal(id="panes"):
-            yield Graph(self.session, unicode=self._unicode)
-            yield Reader()
+            yield Graph(self.session, unicode=self.unicode)
+            yield Reader(unicode=self.unicode)
             yield Inspector()
         yield Prompt()
         yield Footer(show_command_palette=False, compact=True)
@@ -101,9 +104,9 @@ class SessionScreen(Page):
 
     async def _begin(self) -> None:
         """A daemon is started where none runs, before anybody waits for it."""
-        if self._open is None:
-            await self.smysl.requests.ask(protocol.GetStatus(), protocol.DaemonStatus)
-        else:
+        status = await self.smysl.requests.ask(protocol.GetStatus(), protocol.DaemonStatus)
+        self.model = status.model
+        if self._open is not None:
             await self.open(self._open, branch=self._open_branch)
         self.link("up")
 
@@ -112,11 +115,14 @@ class SessionScreen(Page):
     async def open(self, id: str, *, node: str | None = None, branch: str | None = None) -> None:
         """Show another session; what was typed for this one is kept."""
         self._keep_draft()
+        op = await operation(self, id, branch, start=True)
         view, nodes = await self.smysl.requests.session(id, branch)
         if view.id != self.session.id:
+            self.runner.leave()
             self.session.clear()
         self.session.show(view, nodes)
-        self.session.op = None
+        self.session.op = op
+        self._watcher.keep()
         self._swap_draft(view.id)
         if node is not None:
             self.session.selection.choose(node)
@@ -129,14 +135,14 @@ class SessionScreen(Page):
         id = self.session.id
         if id is None:
             return
-        op = None if branch is not None else await operation(self, id, start=start)
-        view, nodes = await self.smysl.requests.session(
-            id, branch or self.session.branch, start=start
-        )
+        branch = branch or self.session.branch
+        op = await operation(self, id, branch, start=start)
+        view, nodes = await self.smysl.requests.session(id, branch, start=start)
         if id != self.session.id or self.runner.active:
             return  # another one was opened meanwhile, or a run tells more
         self.session.show(view, nodes)
         self.session.op = op
+        self._watcher.keep()
         self._versions.clear()
         self.link("up")
         self.draw()
@@ -151,6 +157,7 @@ class SessionScreen(Page):
             self._draft = self.session.id or NEW
             self.query_one(Graph).focus()
             self._show_pane("graph")
+        self._watcher.keep()
         self.link("up")
 
     def begin(self, request: Run | Derive) -> None:
@@ -189,6 +196,11 @@ class SessionScreen(Page):
         found = await self.smysl.requests.ask(protocol.ListPrograms(), ProgramList)
         return [one.name for one in found.programs]
 
+    async def adapters(self) -> list[str]:
+        """Of the engine that answers."""
+        found = await self.smysl.requests.ask(protocol.ListEngines(), protocol.EngineList)
+        return [adapter.name for one in found.engines if one.loaded for adapter in one.adapters]
+
     async def branches(self) -> tuple[BranchView, ...]:
         if self.session.id is None:
             return ()
@@ -217,7 +229,8 @@ class SessionScreen(Page):
         )
         prompt = self.query_one(Prompt)
         goes_on = "a new session" if session.id is None else "goes on with this session"
-        prompt.border_title = f"{self.asking.words()} - {goes_on}"
+        how = " - ".join(filter(None, (self.asking.words(), printable(self.model), goes_on)))
+        prompt.border_title = Content(how).markup
 
     def _verdict(self) -> str:
         session = self.session
@@ -306,6 +319,7 @@ class SessionScreen(Page):
                     session=self.session.id,
                     branch=self.session.branch if self.session.id else None,
                     seed=asking.seed,
+                    adapter=asking.adapter,
                     budget_tokens=asking.budget_tokens,
                     budget_seconds=asking.budget_seconds,
                 )
@@ -325,6 +339,10 @@ class SessionScreen(Page):
     async def _fed(self) -> None:
         await self.runner.fed()
 
+    @on(Stirred)
+    async def _stirred(self) -> None:
+        await self._watcher.stirred()
+
     def _keep_draft(self) -> None:
         self._save = None
         self.smysl.drafts.write(self._draft, self._text)
@@ -335,6 +353,7 @@ class SessionScreen(Page):
             self.query_one(Prompt).text = self.smysl.drafts.read(name)
 
     def on_unmount(self) -> None:
+        self._watcher.leave()
         self._keep_draft()
 
     def edited(self, text: str) -> str | None:
@@ -404,6 +423,7 @@ class SessionScreen(Page):
             "next": lambda: selection("next"),
             "fold": lambda: selection("fold"),
             "fold_all": lambda: selection("fold_all"),
+            "thinking": self._thinking,
             "raw": self._raw,
             "pane_left": lambda: self._next_pane(-1),
             "pane_right": lambda: self._next_pane(1),
@@ -439,6 +459,10 @@ class SessionScreen(Page):
         else:
             self.say("nothing is stale")
 
+    def _thinking(self) -> None:
+        if not self.query_one(Reader).toggle_thinking():
+            self.say("nothing was thought apart from what is said here")
+
     def _raw(self) -> None:
         self.query_one(Reader).toggle_raw()
 
@@ -469,11 +493,10 @@ class SessionScreen(Page):
             self.say("copied")
 
     def _new(self) -> None:
-        if self.runner.active:
-            self.say("a run goes on: F answers now, C stops it")
-            return
         self._keep_draft()
+        self.runner.leave()
         self.session.clear()
+        self._watcher.keep()
         self._swap_draft(NEW)
         self._show_pane("reader")
         self.query_one(Prompt).focus()
@@ -496,25 +519,9 @@ class SessionScreen(Page):
             await self.reload()
 
     async def _options(self) -> None:
-        from smysl_cli.tui.dialogs.form import Field, Form
+        from smysl_cli.tui.screens.options import choose
 
-        asking = self.asking
-        values = await self.app.push_screen_wait(
-            Form(
-                "How to ask",
-                [
-                    Field("program", "Program", asking.program, choices=await self.programs()),
-                    Field("seed", "Seed", str(asking.seed), "the same seed gives the same nodes"),
-                    Field("tokens", "Token budget", str(asking.budget_tokens or ""), "no limit"),
-                    Field("seconds", "Seconds", _number(asking.budget_seconds), "no limit"),
-                ],
-                ok="Keep",
-                check=_wrong_options,
-            )
-        )
-        if values is not None:
-            self.asking = _asking(values)
-            self.draw()
+        await choose(self)
 
     def _editor(self) -> None:
         prompt = self.query_one(Prompt)
@@ -522,25 +529,3 @@ class SessionScreen(Page):
             prompt.text = text
             prompt.move_cursor(prompt.document.end)
         prompt.focus()
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:g}"
-
-
-def _asking(values: Mapping[str, str]) -> Asking:
-    """Raises `BadSetting`."""
-    return Asking(
-        program=values["program"],
-        seed=request.seed(values["seed"]) or 0,
-        budget_tokens=request.tokens(values["tokens"]),
-        budget_seconds=request.seconds(values["seconds"]),
-    )
-
-
-def _wrong_options(values: Mapping[str, str]) -> str:
-    try:
-        _asking(values)
-    except request.BadSetting as error:
-        return str(error)
-    return ""

@@ -28,8 +28,9 @@ class WhyScreen(Dialog[str]):
         self.add_class("wide")
         self._reasons = reasons
 
-    def body(self) -> ComposeResult:
-        yield OptionList(*(Option(_described(one), id=one.node.id) for one in self._reasons))
+    def compose(self) -> ComposeResult:
+        with self.frame():
+            yield OptionList(*(Option(_described(one), id=one.node.id) for one in self._reasons))
 
     def on_mount(self) -> None:
         self.query_one(OptionList).highlighted = len(self._reasons) - 1
