@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 Q ?= Sam has 24 marbles. He loses 6 and then shares the rest equally among 3 friends. How many marbles does each friend get?
 
-.PHONY: help run test check format lint types contracts model-card calibration programs-table clean
+.PHONY: help run test check format lint types contracts model-card calibration programs-table bundle clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -70,6 +70,9 @@ programs-table: $(VENV)/.dev ## compare the programs on held-out problems and wr
 	$(BIN)/smysl-eval run eval-results/programs/field.jsonl newcomer --fresh --own-daemon -j 6 \
 	    -p direct,chain,solve,vote,best-of,reflect,tree,ensemble,auto --out eval-results/programs/results
 	$(BIN)/smysl-eval programs eval-results/programs/results --page docs/programs-measured.md
+
+bundle: $(VENV)/.runtime ## everything for a machine without a network, in one tar: dist/smysl-*.tar
+	$(BIN)/python packaging/bundle.py
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

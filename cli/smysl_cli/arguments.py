@@ -3,12 +3,13 @@
 Pure: words in, words out.
 """
 
-import difflib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, MutableMapping, Sequence
 
 from smysl_cli.diagnostics import UsageError
 
 OPTION_FLAGS = ("-o", "--option")
+GLOBAL = ("--help", "-h", "--version", "--install-completion", "--show-completion")
+"""Options that no verb has."""
 SWITCHES = frozenset(
     ("-q", "--quiet", "-v", "--verbose", "-u", "--usage", "--json", "--stream", "--no-stream")
 )
@@ -24,11 +25,13 @@ def with_verb(words: Sequence[str], verbs: Collection[str], *, piped: bool) -> l
     if not words:
         return ["ask"] if piped else ["--help"]
     first = words[0]
-    if first in verbs or first in ("--help", "-h", "--version"):
+    if first in verbs or first in GLOBAL:
         return list(words)
     if first.startswith(("--install-completion", "--show-completion")):
         return list(words)
     if len(words) <= 3 and not first.startswith("-") and " " not in first:
+        import difflib  # 2 ms, for words that may be mistyped
+
         near = difflib.get_close_matches(first, verbs, n=1, cutoff=0.75)
         if near:
             asked = " ".join(words)
@@ -39,6 +42,19 @@ def with_verb(words: Sequence[str], verbs: Collection[str], *, piped: bool) -> l
     flags = next((i for i, word in enumerate(words) if word not in SWITCHES), len(words))
     said = words[flags + 1 :] if words[flags : flags + 1] == ["ask"] else words[flags:]
     return ["ask", *words[:flags], *said]
+
+
+def completed_as_asked(environ: MutableMapping[str, str]) -> None:
+    """Let the shell's completion see the default verb, too: `smysl -p <Tab>` is `smysl ask -p <Tab>`.
+    Changes the variables by which shells ask."""
+    for name in ("COMP_WORDS", "_TYPER_COMPLETE_ARGS"):
+        program, space, rest = environ.get(name, "").partition(" ")
+        first = rest.split(" ")[0]
+        if not first.startswith("-") or first in GLOBAL or first == "--":
+            continue
+        environ[name] = f"{program}{space}ask {rest}"
+        if name == "COMP_WORDS" and environ.get("COMP_CWORD", "").isdecimal():
+            environ["COMP_CWORD"] = str(int(environ["COMP_CWORD"]) + 1)
 
 
 def with_pairs(words: Sequence[str]) -> list[str]:

@@ -13,6 +13,7 @@ from smysl_cli import text as texts
 from smysl_cli.diagnostics import UsageError
 from smysl_cli.following import Manner
 from smysl_cli.options import (
+    Adapter,
     Branch,
     DeriveAfter,
     Json,
@@ -138,9 +139,7 @@ def retry(
         str | None,
         typer.Option("--program", "-p", help="Reason about its question with this program."),
     ] = None,
-    adapter: Annotated[
-        str | None, typer.Option("--adapter", "-a", help="An adapter of the model.")
-    ] = None,
+    adapter: Adapter = None,
     derive: DeriveAfter = True,
     branch: Branch = None,
     json: Json = False,

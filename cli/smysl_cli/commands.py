@@ -17,17 +17,21 @@ from smysl_cli import (
     explaining,
     exporting,
     external,
+    history_commands,
     listings,
     looking,
+    model_commands,
     output,
     places,
     programs,
     service_commands,
     session_commands,
+    template_commands,
     unit_commands,
 )
 from smysl_cli.ask import ask
 from smysl_cli.dispatch import APP_SETTINGS
+from smysl_cli.mcp.command import mcp
 from smysl_cli.options import Json
 from smysl_cli.tui.command import tui
 from smysl_daemon.version import VERSION
@@ -69,11 +73,15 @@ for _command in (
     app.command()(_command)
 app.add_typer(session_commands.sessions, name="sessions")
 app.add_typer(programs.programs, name="programs")
+app.add_typer(template_commands.group, name="templates")
+app.add_typer(history_commands.logs, name="logs")
+app.add_typer(model_commands.models, name="models")
 app.add_typer(engine_commands.engines, name="engines")
 app.add_typer(service_commands.daemon, name="daemon")
 app.add_typer(unit_commands.service, name="service")
 app.add_typer(places.config, name="config")
 app.command()(places.dirs)
+app.command()(mcp)
 
 
 @app.command()

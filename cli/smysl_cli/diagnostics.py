@@ -33,6 +33,11 @@ def note(text: str) -> None:
     _write(f"smysl: {printable(text)}")
 
 
+def usage(page: str) -> None:
+    """What a command that was called without words takes, as its --help has it."""
+    _write(page)
+
+
 def prompt(text: str) -> None:
     """A question to the person, as it is: the cursor stays behind it."""
     try:

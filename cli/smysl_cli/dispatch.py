@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from smysl_cli import diagnostics, external
-from smysl_cli.arguments import with_pairs, with_verb
+from smysl_cli.arguments import completed_as_asked, with_pairs, with_verb
 from smysl_cli.exits import Exit
 
 APP_SETTINGS: dict[str, Any] = {
@@ -28,12 +28,16 @@ VERBS = (
         "show",
         "sessions",
         "programs",
+        "templates",
+        "logs",
+        "models",
         "engines",
         "daemon",
         "service",
         "config",
         "dirs",
         "doctor",
+        "mcp",
     ),
     *("edit", "inject", "delete", "pin", "unpin", "retry", "merge", "derive", "undo", "redo"),
     *("fork", "branches", "switch", "diff", "why", "search", "export"),
@@ -76,6 +80,8 @@ def _run(words: list[str]) -> int:
             return _tui(words[1:])
         if words[0] == "explain":
             words = with_pairs(words)
+    else:
+        completed_as_asked(os.environ)
     from smysl_cli.commands import app  # these two do not pay for the other commands
 
     return _parse(app, words, "smysl")
@@ -109,7 +115,11 @@ def _stdin_is_terminal() -> bool:
 
 
 def _usage(error: Exception, words: Sequence[str]) -> int:
-    message = " ".join(str(error.format_message()).split())  # type: ignore[attr-defined]
+    said = str(error.format_message())  # type: ignore[attr-defined]
+    if type(error).__name__ == "NoArgsIsHelpError":  # a page and no line
+        diagnostics.usage(said)
+        return Exit.USAGE
+    message = " ".join(said.split())
     if not message:  # help was shown instead of an error
         return Exit.USAGE
     if len(words) > 3 and words[0] in VERBS and "extra argument" in message:

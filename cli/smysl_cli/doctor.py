@@ -16,10 +16,21 @@ from typing import Any
 import msgspec
 import typer
 
-from smysl_cli import engine_commands, external, output
+from smysl_cli import engine_commands, external, output, templates
 from smysl_cli.diagnostics import CommandFailed
+from smysl_cli.stored import is_meant, stored_engines
 from smysl_daemon.client import connect
-from smysl_daemon.config import Config, Dirs, find_dirs, load_config, model_folder, models_dir
+from smysl_daemon.config import (
+    Config,
+    Dirs,
+    find_dirs,
+    is_server,
+    load_config,
+    model_folder,
+    models_dir,
+    server_key,
+    tokenizer_folder,
+)
 from smysl_daemon.errors import DaemonError, NoDaemon
 
 LIBRARIES = ("numpy", "onnx", "onnxruntime", "tokenizers")
@@ -85,13 +96,14 @@ def _checks(
     yield _python()
     yield _libraries()
     yield Check(name="config", ok=True, detail=str(dirs.config_file))
+    yield _templates(dirs.config)
     for name, path in (
         ("data", dirs.data),
         ("cache", dirs.cache),
         ("runtime", dirs.socket.parent),
     ):
         yield _folder(name, path)
-    yield _model(config.model)
+    yield _server(config) if is_server(config.model) else _model(config.model, dirs.engines)
     yield _database(dirs.database)
     yield _daemon(dirs)
     yield from _engines(config)
@@ -165,16 +177,69 @@ def _folder(name: str, path: Path) -> Check:
     return Check(name=name, ok=True, detail=f"{path}, {free / 1e9:.1f} GB free")
 
 
-def _model(name: str) -> Check:
+def _model(name: str, store: Path) -> Check:
     try:
         return Check(name="model", ok=True, detail=str(model_folder(name, models_dir())))
     except DaemonError as error:
+        if any(
+            is_meant(name, model=one["model"], fingerprint=one["fingerprint"])
+            for one in stored_engines(store)
+        ):
+            return Check(name="model", ok=True, detail=f"{name}, an engine of {store}")
         return Check(
             name="model",
             ok=False,
             detail=str(error),
             remedy="install smysl again, or set SMYSL_MODELS_DIR",
         )
+
+
+def _server(config: Config) -> Check:
+    """A server is asked for its models, as any client may."""
+    import httpx2  # an HTTP client: for this check only
+
+    url = config.model.rstrip("/").removesuffix("/v1")
+    detail = f"{url} (OpenAI-compatible server)"
+    try:
+        folder = tokenizer_folder(config.openai, models_dir())
+        key = server_key(config.openai)
+    except DaemonError as error:
+        return Check(
+            name="model", ok=False, detail=f"{detail}: {error}", remedy="correct [openai] in config"
+        )
+    try:
+        found = httpx2.get(
+            f"{url}/v1/models",
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            timeout=config.openai.connect_seconds,
+        ).raise_for_status()
+        names = ", ".join(str(one["id"]) for one in found.json()["data"])
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, LookupError, TypeError) as error:
+        return Check(
+            name="model",
+            ok=False,
+            detail=f"{detail} cannot be used: {str(error) or type(error).__name__}",
+            remedy="start the server, or correct `model` (its URL) and [openai] in config.toml; the daemon "
+            "needs no restart when the server comes back",
+        )
+    return Check(name="model", ok=True, detail=f"{detail} has {names}; tokenizer {folder}")
+
+
+def _templates(config: Path) -> Check:
+    """Stored prompts, which nothing else reads until one is used."""
+    problems = []
+    names = templates.names(config)
+    for name in names:
+        try:
+            templates.load(config, name)
+        except CommandFailed as error:
+            problems.append(str(error))
+    return Check(
+        name="templates",
+        ok=not problems,
+        detail="; ".join(problems) or f"{len(names)} sound",
+        remedy="smysl templates edit NAME" if problems else "",
+    )
 
 
 def _database(path: Path) -> Check:
@@ -239,8 +304,14 @@ def _engines(config: Config) -> Iterator[Check]:
         if broken
         else "",
     )
+    if is_server(config.model):
+        return
     name = Path(config.model).name
-    built = [one for one in found if one.model == name and not one.problem]
+    built = [
+        one
+        for one in found
+        if is_meant(name, model=one.model, fingerprint=one.fingerprint) and not one.problem
+    ]
     detail = f"{name} is built: {built[0].fingerprint[:12]}" if built else ""
     yield Check(
         name="built", ok=True, detail=detail or f"{name} is not built; the first question does it"

@@ -5,6 +5,8 @@ step's program, which this client must not import. No daemon is started for it.
 """
 
 import sys
+from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +27,18 @@ engines = typer.Typer(help="Compiled models in the store.", no_args_is_help=True
 Engine = Annotated[
     str, typer.Argument(metavar="ENGINE", help="A model's name, or the beginning of a fingerprint.")
 ]
+
+
+class Format(StrEnum):
+    TAR = "tar"
+    GGUF = "gguf"
+
+
+class Precision(StrEnum):
+    F16 = "f16"
+    F32 = "f32"
+
+
 SHORT = 12
 """Characters of a fingerprint that are shown."""
 
@@ -79,11 +93,30 @@ def export(
             "--output", "-o", metavar="FILE", help="A new file; default: MODEL-FINGERPRINT.tar."
         ),
     ] = None,
+    format: Annotated[
+        Format,
+        typer.Option(
+            help="tar: the engine itself, for another machine. gguf: its model, for llama.cpp."
+        ),
+    ] = Format.TAR,
+    precision: Annotated[
+        Precision, typer.Option(help="Of a GGUF file's matrices.")
+    ] = Precision.F16,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="For gguf: the checkpoint that the engine was built from, if it is no bundled model.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Write an engine to one file, with the hashes of all in it, for another machine."""
-    words = ["export", engine] if file is None else ["export", engine, str(file)]
-    done = _store(*words)
+    """Write an engine to one file: with the hashes of all in it for another machine, or as GGUF."""
+    if format is not Format.GGUF and (source is not None or precision is not Precision.F16):
+        raise UsageError("--source and --precision are for --format gguf")
+    words = ["--format", format, "--precision", precision]
+    words += [] if source is None else ["--source", str(source.resolve())]
+    done = _store("export", engine, *([] if file is None else [str(file)]), options=words)
     if json:
         output.say_json(done)
     else:
@@ -131,10 +164,10 @@ def _called(one: EngineView) -> str:
     return f"{one.model} {one.fingerprint[:SHORT]}".strip()
 
 
-def _store(*words: str) -> Any:
+def _store(*words: str, options: Sequence[str] = ()) -> Any:
     verb, *rest = words
     # a name may begin with a hyphen
-    command = [str(find_dirs().engines), verb, *(("--", *rest) if rest else ())]
+    command = [str(find_dirs().engines), verb, *options, *(("--", *rest) if rest else ())]
     return external.answer("smysl_build_engines.store_app", command)
 
 

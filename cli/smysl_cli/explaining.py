@@ -17,7 +17,7 @@ from smysl_cli import asking, diagnostics, output
 from smysl_cli import text as texts
 from smysl_cli.diagnostics import CommandFailed, UsageError
 from smysl_cli.exits import Exit
-from smysl_cli.options import Json, Option, Seed, checked_seed
+from smysl_cli.options import Adapter, Json, Option, Seed, checked_seed
 from smysl_cli.question import option_values, question_and_context, read_piped
 from smysl_daemon.client import Client
 from smysl_daemon.errors import DaemonError, RequestRefused
@@ -45,6 +45,7 @@ def explain(
         list[str] | None,
         typer.Argument(metavar="TEXT", help="The question. Standard input becomes its context."),
     ] = None,
+    adapter: Adapter = None,
     option: Option = None,
     seed: Seed = 0,
     analyze: Annotated[
@@ -61,6 +62,7 @@ def explain(
         context=context,
         seed=checked_seed(seed),
         options=option_values(option or []),
+        adapter=adapter,
         analyze=analyze,
     )
     with asking.daemon() as client:

@@ -22,7 +22,7 @@ IMPORT_LIMIT = 64 << 20
 
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Instead of standard output."),
+    typer.Option("--output", "-o", metavar="FILE", help="Instead of standard output, which is -."),
 ]
 
 
@@ -44,7 +44,7 @@ def export(
             part = asking.expect(client.receive(), ExportPart)
             parts.append(part.data)
     data = b"".join(parts)
-    if file is None:
+    if file is None or str(file) == "-":
         output.say_bytes(data)
     else:
         write_file(file, data)

@@ -41,6 +41,13 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
     quiet: bool = False
     verbose: bool = False
     usage: bool = False
+    extract: bool = False
+    """Of the answer, its first fenced code block alone."""
+
+    @property
+    def watched(self) -> bool:
+        """A script that collects errors wants no progress unless it asks for it."""
+        return diagnostics.is_terminal() or self.verbose or self.stream is True
 
 
 def follow(client: Client, request: Run | Derive, manner: Manner) -> typer.Exit:
@@ -51,7 +58,7 @@ def follow(client: Client, request: Run | Derive, manner: Manner) -> typer.Exit:
     display = live.display(
         diagnostics.stream(),
         terminal=diagnostics.is_terminal(),
-        quiet=silent,
+        quiet=silent or not manner.watched,
         verbose=manner.verbose,
     )
     following = Following(client, display, json_lines=json_lines)
@@ -69,10 +76,10 @@ def conclude(
     elif manner.json:
         output.say_json(result)
     elif end.answer is not None:
-        output.say(end.answer)
+        output.say(_block(end.answer) if manner.extract else end.answer)
     if manner.usage:
         diagnostics.note(_spent(end))
-    plain = not (manner.quiet or manner.json or manner.stream is False)
+    plain = manner.watched and not (manner.quiet or manner.json or manner.stream is False)
     if end.verdict == "verified" and end.message and plain:
         diagnostics.note(f"verified: {end.message}")
     return typer.Exit(_exit(end, interrupted=interrupted, quiet=manner.quiet))
@@ -157,6 +164,15 @@ class Following:
     def _event(self, event: Any) -> None:
         if self._json_lines:
             output.say_json_line(event)
+
+
+def _block(answer: str) -> str:
+    from smysl_cli.fenced import first_block  # for -x alone
+
+    found = first_block(answer)
+    if found is None:
+        diagnostics.note("the answer holds no fenced code block; here is all of it")
+    return answer if found is None else found
 
 
 def _spent(end: RunEnded) -> str:

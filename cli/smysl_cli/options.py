@@ -7,20 +7,52 @@ from typing import Annotated
 
 import typer
 
+from smysl_cli import completing
 from smysl_cli.diagnostics import UsageError
 
 SEED_LIMIT = 2**63
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="An id, the beginning of one, or @last.")]
-NodeId = Annotated[str, typer.Argument(metavar="NODE", help="A node's id, or its beginning.")]
+Id = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="An id, the beginning of one, or @last.",
+        autocompletion=completing.anything,
+    ),
+]
+NodeId = Annotated[
+    str,
+    typer.Argument(
+        metavar="NODE", help="A node's id, or its beginning.", autocompletion=completing.nodes
+    ),
+]
 SessionId = Annotated[
-    str, typer.Argument(metavar="[SESSION]", help="A session's id, its beginning, or @last.")
+    str,
+    typer.Argument(
+        metavar="[SESSION]",
+        help="A session's id, its beginning, or @last.",
+        autocompletion=completing.sessions,
+    ),
 ]
 SessionOption = Annotated[
-    str, typer.Option("--session", "-s", metavar="ID", help="Which session; the last by default.")
+    str,
+    typer.Option(
+        "--session",
+        "-s",
+        metavar="ID",
+        help="Which session; the last by default.",
+        autocompletion=completing.sessions,
+    ),
 ]
 Branch = Annotated[
-    str | None, typer.Option("--branch", "-b", metavar="NAME", help="Instead of the current one.")
+    str | None,
+    typer.Option(
+        "--branch",
+        "-b",
+        metavar="NAME",
+        help="Instead of the current one.",
+        autocompletion=completing.branches,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 RunJson = Annotated[
@@ -29,7 +61,25 @@ RunJson = Annotated[
 Preview = Annotated[
     bool, typer.Option("--preview", help="Only say what would be derived, and its cost.")
 ]
-Program = Annotated[str, typer.Option("--program", "-p", help="See `smysl programs list`.")]
+Program = Annotated[
+    str,
+    typer.Option(
+        "--program",
+        "-p",
+        help="See `smysl programs list`.",
+        autocompletion=completing.programs,
+    ),
+]
+Adapter = Annotated[
+    str | None,
+    typer.Option(
+        "--adapter",
+        "-a",
+        metavar="NAME",
+        help="An adapter of the model.",
+        autocompletion=completing.adapters,
+    ),
+]
 BudgetTokens = Annotated[
     int | None, typer.Option("--budget-tokens", metavar="N", min=1, help="Spend at most this.")
 ]

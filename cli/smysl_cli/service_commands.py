@@ -4,6 +4,7 @@ Knows the launch functions and the log file; never what the daemon does inside.
 """
 
 import os
+import signal
 import sys
 import time
 from collections import deque
@@ -56,6 +57,21 @@ def restart(now: Now = False) -> None:
 
 
 @daemon.command()
+def reload() -> None:
+    """Let the daemon read config.toml again (SIGHUP); its log says what was taken over."""
+    pid = daemon_pid(find_dirs())
+    if pid is None:
+        raise CommandFailed(
+            "no daemon runs; the next one reads config.toml anyway", Exit.UNREACHABLE
+        )
+    try:
+        os.kill(pid, signal.SIGHUP)
+    except OSError as error:
+        raise CommandFailed(f"cannot signal smysld (pid {pid}): {error.strerror}") from None
+    output.say(f"smysld (pid {pid}) reads its settings again")
+
+
+@daemon.command()
 def status(json: Json = False) -> None:
     """Whether the daemon runs, its model, load and memory, and what its engine does and has done.
     Exit code 69 when none runs."""
@@ -76,9 +92,10 @@ def status(json: Json = False) -> None:
     if json:
         output.say_json({"running": True} | msgspec.to_builtins(found))
         return
+    where = "" if found.device == "cpu" else f", {found.device}"
     output.say(
         f"smysld {found.version} runs, pid {found.pid}, for {found.uptime_seconds:.0f} s\n"
-        f"model    {found.model} ({found.backend}, {found.precision}) {found.fingerprint[:12]}\n"
+        f"model    {found.model} ({found.backend}, {found.precision}{where}) {found.fingerprint[:12]}\n"
         f"work     {found.runs} runs, {found.clients} clients"
     )
     for label, text in engine_words.lines(found.engine) if found.engine else ():

@@ -15,8 +15,14 @@ import pytest
 from smysl_daemon.shapes import EngineStatsView
 
 
-def test_a_question_is_answered_on_stdout_alone(shell: Any) -> None:
+def test_without_a_terminal_a_verified_answer_is_all_there_is(shell: Any) -> None:
     done = shell.smysl("What is 6 * 7?")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "42\n", "")
+
+
+@pytest.mark.parametrize("flag", ["--stream", "-v"])
+def test_who_wants_to_watch_gets_a_line_per_thought(shell: Any, flag: str) -> None:
+    done = shell.smysl(flag, "What is 6 * 7?")
     assert (done.returncode, done.stdout) == (0, "42\n")
     assert [line.split()[0] for line in done.stderr.splitlines()] == [
         "question",
@@ -34,7 +40,7 @@ def test_quiet_means_the_answer_and_nothing_else(shell: Any, words: tuple[str, .
 
 
 def test_stdin_is_the_question_or_its_context(shell: Any) -> None:
-    piped = shell.smysl(stdin=b"Find the greatest common divisor of 84 and 36.\n")
+    piped = shell.smysl("--stream", stdin=b"Find the greatest common divisor of 84 and 36.\n")
     assert piped.stdout == "42\n"
     assert "84 and 36" in piped.stderr
     assert shell.smysl("-q", "How many?", stdin="Tomáš has 3 apples.".encode()).stdout == "42\n"
@@ -71,6 +77,17 @@ def test_json_is_one_object_of_the_promised_shape(shell: Any) -> None:
     }
     assert (result["answer"], result["verdict"], result["program"]) == ("42", "verified", "solve")
     assert done.stderr == ""
+
+
+def test_a_question_is_asked_under_an_adapter_of_the_model(shell: Any) -> None:
+    for words in (("-a", "careful"), ("ask", "--adapter", "careful")):
+        asked = json.loads(shell.smysl(*words, "--json", "What is 6 * 7?").stdout)
+        shown = json.loads(shell.smysl("show", asked["session"], "--json").stdout)
+        adapters = [node["recipe"]["adapter"] for node in shown["nodes"] if node.get("recipe")]
+        assert adapters and set(adapters) == {"careful"}
+    brave = shell.smysl("-a", "brave", "What is 6 * 7?")
+    assert brave.returncode == 2 and brave.stdout == ""
+    assert "no adapter 'brave'; it has: careful, terse" in brave.stderr
 
 
 def test_streamed_json_is_a_line_per_event_and_the_same_object_last(shell: Any) -> None:
@@ -112,7 +129,7 @@ def test_a_failed_verdict_still_prints_its_json(shell: Any) -> None:
 
 
 def test_two_terminals_ask_at_once(shell: Any) -> None:
-    slow = shell.popen("a slow question")
+    slow = shell.popen("--stream", "a slow question")
     first = slow.stderr.readline()
     assert first.startswith("question")
     assert shell.alive()
@@ -123,7 +140,7 @@ def test_two_terminals_ask_at_once(shell: Any) -> None:
 
 
 def test_ctrl_c_cancels_the_run_in_the_daemon(shell: Any) -> None:
-    asking = shell.popen("a slow question")
+    asking = shell.popen("--stream", "a slow question")
     assert asking.stderr.readline().startswith("question")
     asking.send_signal(signal.SIGINT)
     asking.communicate(timeout=120)
@@ -135,7 +152,7 @@ def test_ctrl_c_cancels_the_run_in_the_daemon(shell: Any) -> None:
 
 
 def test_a_killed_client_does_not_stop_the_run(own: Any) -> None:
-    asking = own.popen("a slow question")
+    asking = own.popen("--stream", "a slow question")
     asking.stderr.readline()
     asking.kill()
     asking.communicate()
@@ -213,6 +230,13 @@ def test_dirs_and_settings_name_the_folders(cold: Any) -> None:
     assert dirs["data"] == cold.env["SMYSL_DATA_DIR"]
     assert dirs["socket"].startswith(cold.env["SMYSL_RUNTIME_DIR"])
     assert "max_runs = 32" in cold.smysl("config", "show").stdout
+
+
+def test_a_group_without_a_command_shows_what_it_has(cold: Any) -> None:
+    done = cold.smysl("models")
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.splitlines()[0] == "Usage: smysl models [OPTIONS] COMMAND [ARGS]..."
+    assert "\n  list  " in done.stderr
 
 
 def test_help_documents_the_exit_codes(cold: Any) -> None:

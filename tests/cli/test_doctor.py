@@ -31,7 +31,18 @@ QWEN_14B = {
     "max_position_embeddings": 32768,
 }
 NAMES = (
-    *("python", "libraries", "config", "data", "cache", "runtime", "model", "database", "daemon"),
+    *(
+        "python",
+        "libraries",
+        "config",
+        "templates",
+        "data",
+        "cache",
+        "runtime",
+        "model",
+        "database",
+        "daemon",
+    ),
     *("engines", "built", "processor", "memory", "gpu"),
 )
 
@@ -150,3 +161,12 @@ def test_what_cannot_be_answered_is_named(
 
 def test_a_context_below_one_is_usage(cold: Any) -> None:
     assert cold.smysl("doctor", "--context", "0").returncode == 2
+
+
+def test_a_mistake_in_a_stored_prompt_is_named(cold: Any, model: Path) -> None:
+    cold.dirs.config.mkdir(exist_ok=True)
+    (cold.dirs.config / "templates").mkdir()
+    (cold.dirs.config / "templates" / "odd.toml").write_text("promt = 'x'\n")
+    code, _, checks = doctor(cold)
+    assert code == 1 and "odd.toml" in checks["templates"]["detail"]
+    assert "smysl templates edit" in checks["templates"]["remedy"]

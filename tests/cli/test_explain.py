@@ -74,6 +74,9 @@ def test_what_cannot_be_explained_is_said(talk: Any) -> None:
     unknown = talk("explain", "slove", "2 + 2")
     assert unknown.code == 2 and "did you mean solve" in unknown.err
     assert "smysl ask 'explain slove 2 + 2'" in unknown.err
+    brave = talk("explain", "-a", "brave", "solve", "2 + 2")
+    assert brave.code == 2 and "no adapter 'brave'; it has: careful, terse" in brave.err
+    assert talk("explain", "-a", "careful", "solve", "2 + 2").code == 0
     assert talk("explain").code == 2
     assert talk("explain", "solve", "x", "-o", "samples", "many").code == 2
 

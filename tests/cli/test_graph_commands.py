@@ -316,11 +316,16 @@ def test_a_session_is_exported_to_a_file_and_imported_again(
     refused(talk("sessions", "import", "-"), 2, "empty")
 
 
-def test_an_export_of_many_frames_is_whole(talk: Any, nodes: Any, tmp_path: Path) -> None:
+def test_an_export_of_many_frames_is_whole(
+    talk: Any, nodes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "s.md"
     talk("export", "--format", "markdown", "-o", str(file))
     assert file.stat().st_size > FILE_BYTES and file.read_text().startswith("# What is 6 * 7?\n")
     assert talk("export").out == file.read_text()
+    monkeypatch.chdir(tmp_path)
+    assert talk("export", "-o", "-").out == file.read_text()
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_an_import_of_many_frames_is_whole(talk: Any, nodes: Any) -> None:
@@ -329,7 +334,7 @@ def test_an_import_of_many_frames_is_whole(talk: Any, nodes: Any) -> None:
 
 
 def test_a_run_is_steered_from_another_terminal(shell: Any, talk: Any) -> None:
-    asking = shell.popen("a slow question")
+    asking = shell.popen("--stream", "a slow question")
     assert asking.stderr.readline().startswith("question")
     assert talk("pause").out.endswith("paused; `smysl resume` goes on\n")
     assert talk("resume").out.endswith("goes on\n")

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from peft_adapter import ATTENTION, MLP, write_adapter
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from smysl_build_engines.random_model import SMALL, write_random_model
@@ -152,3 +153,39 @@ def test_a_corrupted_engine_is_built_again(real: Any) -> None:
     assert done.returncode in (0, 3)
     assert "damaged" in done.stderr and "building" in done.stderr
     assert json.loads(real.smysl("engines", "verify", "--json").stdout)[0]["problem"] is None
+
+
+@pytest.mark.slow
+def test_an_adapter_of_a_bank_says_something_else_and_stays_with_its_session(
+    real: Any, models_folder: Path, tmp_path: Path
+) -> None:
+    base = models_folder / "zerno"
+    words = ["build", str(base), "--name", "tuned"]
+    for seed, name in enumerate(("bold", "terse")):
+        folder = write_adapter(tmp_path / name, base, ATTENTION + MLP, seed=seed, lora_alpha=12)
+        words += ["--adapter", f"{name}={folder}"]
+    built = real.smysl(*words)
+    assert built.returncode == 0, built.stderr
+    assert real.smysl("config", "set", "model", "tuned").returncode == 0
+
+    question = ("-p", "direct", "What is 6 * 7?")
+    adapters = {None: (), "bold": ("-a", "bold"), "terse": ("--adapter", "terse")}
+    asked = {name: ask(real, *flags, *question) for name, flags in adapters.items()}
+    said = {name: [node["text"] for node in one["nodes"][1:]] for name, one in asked.items()}
+    assert len({json.dumps(texts) for texts in said.values()}) == 3, said
+    assert ask(real, "-a", "bold", *question)["usage"]["calls"] == 0  # it was found, not made again
+
+    unknown = real.smysl("-a", "brave", *question)
+    assert unknown.returncode == 2
+    assert "tuned has no adapter 'brave'; it has: bold, terse" in unknown.stderr
+    plan = json.loads(real.smysl("explain", "-a", "terse", *question[1:], "--json").stdout)
+    assert {step["adapter"] for step in plan["steps"]} == {"terse"}
+
+    # another daemon knows which adapter a session was asked under
+    stop_daemon(real.dirs, now=False)
+    session, node = asked["bold"]["session"], asked["bold"]["nodes"][0]["id"]
+    assert real.smysl("edit", node, "--text", "What is 6 * 8?").returncode == 0
+    assert real.smysl("derive", session).returncode in (0, 3)
+    shown = json.loads(real.smysl("show", session, "--json").stdout)["nodes"]
+    recipes = [node["recipe"] for node in shown if node["recipe"] is not None]
+    assert {recipe["adapter"] for recipe in recipes if recipe["sampling"]} == {"bold"}

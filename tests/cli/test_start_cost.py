@@ -11,7 +11,10 @@ import pytest
 from smysl_daemon.version import VERSION
 
 ROOT = Path(__file__).parents[2]
-HEAVY = {"numpy", "onnxruntime", "onnx", "textual", "asyncio", "torch", "tokenizers", "sqlite3"}
+HEAVY = {
+    *("numpy", "onnxruntime", "onnx", "textual", "asyncio", "torch", "tokenizers", "sqlite3"),
+    *("mcp", "pydantic", "starlette", "uvicorn", "anyio", "tomlkit", "tomllib"),
+}
 
 
 def loaded_by(words: list[str]) -> set[str]:

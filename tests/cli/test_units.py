@@ -1,5 +1,6 @@
 """The systemd units: sound by systemd's own tools, and installed without root."""
 
+import grp
 import json
 import os
 import re
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from smysl_cli import units
+from smysl_cli import unit_commands, units
 from smysl_daemon.config import find_dirs
 
 EXPOSURE_LIMIT = 2.0
@@ -34,11 +35,21 @@ def analyze(*words: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([tool, *words], cwd=cwd, env=env, capture_output=True, text=True)
 
 
+PLAN = units.Memory("zerno 37adc2eb0377", 500_000_000, 700_000_000)
+
+
 def written(
-    folder: Path, *, system: bool, gpu: bool = False, env: dict[str, str] | None = None
+    folder: Path,
+    *,
+    system: bool,
+    gpu: bool = False,
+    memory: units.Memory | None = PLAN,
+    group: str | None = None,
+    env: dict[str, str] | None = None,
 ) -> Path:
     """The units as files of a folder."""
-    for unit in units.units(system=system, gpu=gpu, environ={"HOME": "/x"} | (env or {})):
+    environ = {"HOME": "/x"} | (env or {})
+    for unit in units.units(system=system, gpu=gpu, memory=memory, group=group, environ=environ):
         name = "/".join(
             unit.path.parts[unit.path.parts.index("system" if system else "user") + 1 :]
         )
@@ -47,9 +58,10 @@ def written(
     return folder
 
 
+@pytest.mark.parametrize("group", [None, "root"])
 @pytest.mark.parametrize("gpu", [False, True])
-def test_the_system_units_are_sound(tmp_path: Path, gpu: bool) -> None:
-    folder = written(tmp_path, system=True, gpu=gpu)
+def test_the_system_units_are_sound(tmp_path: Path, gpu: bool, group: str | None) -> None:
+    folder = written(tmp_path, system=True, gpu=gpu, group=group)
     done = analyze("verify", *[f"./{name}" for name in units.NAMES], cwd=folder)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -62,15 +74,34 @@ def test_the_user_units_are_sound(tmp_path: Path, env: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("unit", ["smysl.service", "smysl-housekeeping.service"])
+@pytest.mark.parametrize("group", [None, "daemon"])
 @pytest.mark.parametrize("gpu", [False, True])
-def test_the_system_units_are_hardened(tmp_path: Path, unit: str, gpu: bool) -> None:
-    folder = written(tmp_path, system=True, gpu=gpu)
+def test_the_system_units_are_hardened(
+    tmp_path: Path, unit: str, gpu: bool, group: str | None
+) -> None:
+    folder = written(tmp_path, system=True, gpu=gpu, group=group)
     done = analyze("security", "--offline=true", "--threshold=20", f"./{unit}", cwd=folder)
     found = re.search(r"Overall exposure level.*: ([0-9.]+)", done.stdout)
     assert found is not None, done.stderr
     assert float(found[1]) <= EXPOSURE_LIMIT and done.returncode == 0
+    # the daemon knows the group's members without seeing other users
+    assert re.search(r"✓ PrivateUsers=", done.stdout)
     devices = "char-nvidia" in done.stdout
     assert devices is (gpu and unit == "smysl.service")
+
+
+def test_the_daemon_may_have_what_its_engine_was_planned_to_need(tmp_path: Path) -> None:
+    for system in (False, True):
+        folder = written(tmp_path / str(system), system=system)
+        limits = (folder / units.MEMORY).read_text()
+        assert "MemoryHigh=500000000\nMemoryMax=700000000\n" in limits
+        assert "zerno 37adc2eb0377" in limits
+    # a plan beyond the machine's share is cut: its unit would never be ended in time
+    huge = written(tmp_path / "huge", system=True, memory=units.Memory("x", 1 << 50, 1 << 51))
+    found = dict(re.findall(r"^(Memory\w+)=(\d+)$", (huge / units.MEMORY).read_text(), re.M))
+    assert int(found["MemoryHigh"]) == int(found["MemoryMax"]) < 1 << 50
+    none = written(tmp_path / "none", system=True, memory=None)
+    assert not (none / units.MEMORY).exists()
 
 
 def test_the_units_start_this_installation(tmp_path: Path) -> None:
@@ -86,10 +117,13 @@ def test_the_sockets_are_where_clients_look(tmp_path: Path) -> None:
     moved = {f"SMYSL_{n}_DIR": f"/x/{n}" for n in ("DATA", "RUNTIME")}
     text = (written(tmp_path / "moved", system=False, env=moved) / "smysl.socket").read_text()
     assert f"ListenStream={find_dirs(moved).socket}\n" in text
+    assert f"ListenStream={find_dirs(moved).http_socket}\n" in text
     plain = (written(tmp_path / "plain", system=False) / "smysl.socket").read_text()
     assert "ListenStream=%t/smysl/smysld.sock\n" in plain
+    assert "ListenStream=%t/smysl/http.sock\n" in plain
     machine = (written(tmp_path / "machine", system=True) / "smysl.socket").read_text()
     assert f"ListenStream={find_dirs(units.SYSTEM_DIRS).socket}\n" in machine
+    assert f"ListenStream={find_dirs(units.SYSTEM_DIRS).http_socket}\n" in machine
 
 
 def test_chosen_folders_are_handed_on_word_for_word(tmp_path: Path) -> None:
@@ -166,6 +200,26 @@ def test_units_are_installed_looked_at_and_removed_without_root(
     assert talk("service", "uninstall").out == "nothing is installed\n"
 
 
+def test_the_limit_follows_the_engine_and_goes_with_it(
+    talk: Any, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = talk("service", "install").err
+    assert "(no engine 'zerno' in " in said and "once an engine is built" in said
+    assert not (machine.folder / units.MEMORY).exists()
+    monkeypatch.setattr(unit_commands, "_planned", lambda system: PLAN)
+    assert talk("service", "install").code == 0
+    assert "MemoryMax=700000000" in (machine.folder / units.MEMORY).read_text()
+    files = {one["unit"] for one in json.loads(talk("service", "status", "--json").out)["units"]}
+    assert units.MEMORY_NAME in files
+    monkeypatch.setattr(unit_commands, "_planned", lambda system: None)
+    assert talk("service", "install").code == 0
+    assert not (machine.folder / units.MEMORY).exists()
+    monkeypatch.setattr(unit_commands, "_planned", lambda system: PLAN)
+    talk("service", "install")
+    assert talk("service", "uninstall").out.count("deleted") == 5
+    assert list(machine.folder.iterdir()) == []
+
+
 def test_a_dry_run_prints_everything_and_changes_nothing(talk: Any, machine: Machine) -> None:
     for words in ((), ("--system",), ("--system", "--gpu")):
         done = talk("service", "install", "--dry-run", *words)
@@ -211,6 +265,76 @@ def test_an_order_that_systemd_refuses_is_an_error(
     done = talk("service", "install")
     assert done.code == 1
     assert "`systemctl --user enable --now" in done.err and "exit code 7" in done.err
+
+
+@pytest.fixture
+def whole(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """A machine whose own units and folders are the test's, too."""
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr(units, "HIDDEN", ())
+    monkeypatch.setattr(units, "SYSTEM_FOLDER", tmp_path / "etc" / "systemd" / "system")
+    folders = {f"SMYSL_{n}_DIR": str(tmp_path / "machine" / n) for n in ("DATA", "RUNTIME")}
+    folders |= {"SMYSL_CONFIG_DIR": str(tmp_path / "etc" / "smysl")}
+    monkeypatch.setattr(units, "SYSTEM_DIRS", folders)
+    machine.folder = units.SYSTEM_FOLDER
+    return machine
+
+
+def test_a_group_is_let_in_kept_and_shut_out_again(talk: Any, whole: Machine) -> None:
+    name = next(one.gr_name for one in grp.getgrall() if one.gr_gid not in (0, 65534))
+    settings = Path(units.SYSTEM_DIRS["SMYSL_CONFIG_DIR"]) / "config.toml"
+    assert talk("service", "install", "--system").code == 0
+    assert not settings.exists()
+    assert "serves root alone" in talk("service", "status", "--system").out
+
+    before = os.umask(0o077)
+    try:
+        done = talk("service", "install", "--system", "--group", name)
+    finally:
+        os.umask(before)
+    assert done.code == 0 and f"clients in the group {name}: env " in done.err
+    assert settings.read_text() == f'group = "{name}"\n'
+    assert settings.stat().st_mode & 0o777 == 0o644
+    assert settings.parent.stat().st_mode & 0o777 == 0o755
+    socket_text = (whole.folder / units.GROUP).read_text()
+    assert f"SocketGroup={name}\nSocketMode=0660\n" in socket_text
+    for service in ("smysl", "smysl-housekeeping"):
+        assert f"Group={name}\n" in (whole.folder / f"{service}.service.d/group.conf").read_text()
+    found = json.loads(talk("service", "status", "--system", "--json").out)
+    assert found["group"] == name and {one["file"] for one in found["units"]} == {"installed"}
+    assert f"serves root and the group {name}" in talk("service", "status", "--system").out
+
+    # an install for another reason changes nothing about it
+    assert talk("service", "install", "--system").code == 0
+    assert units.shared_with() == name
+    settings.write_text("max_runs = 3\n")
+    said = talk("service", "status", "--system").err
+    assert f"the group {name}" in said and f"--group {name}` makes them agree" in said
+    assert talk("service", "install", "--system").code == 0
+    assert settings.read_text() == f'max_runs = 3\ngroup = "{name}"\n'
+
+    assert talk("service", "install", "--system", "--group", "").code == 0
+    assert settings.read_text() == "max_runs = 3\n"
+    assert list(whole.folder.glob("*.d")) == []
+    assert "serves root alone" in talk("service", "status", "--system").out
+    talk("service", "install", "--system", "--group", name)
+    assert talk("service", "uninstall", "--system").out.count("deleted") == 7
+    assert list(whole.folder.iterdir()) == []
+
+
+def test_a_group_that_cannot_be_is_refused_before_anything_is_written(
+    talk: Any, whole: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = talk("service", "install", "--group", "nosuch")
+    assert done.code == 2 and "use it with --system" in done.err
+    done = talk("service", "install", "--system", "--group", "nosuch")
+    assert done.code == 2 and "sudo groupadd --system nosuch" in done.err
+    monkeypatch.setattr(units, "USER", "nosuch")
+    done = talk("service", "install", "--system", "--group", "nosuch")
+    assert done.code == 1 and "sudo useradd --system --user-group" in done.err
+    assert not whole.folder.exists() and not Path(units.SYSTEM_DIRS["SMYSL_CONFIG_DIR"]).exists()
+    done = talk("service", "install", "--system", "--group", "readers", "--dry-run")
+    assert "SocketGroup=readers" in done.out and "# set: group = 'readers' in " in done.out
 
 
 def test_the_system_units_need_root_and_a_program_they_can_see(

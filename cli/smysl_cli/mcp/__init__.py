@@ -1,0 +1,1 @@
+"""`smysl mcp`: the daemon as tools of the Model Context Protocol, over standard input and output."""
