@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 Q ?= Sam has 24 marbles. He loses 6 and then shares the rest equally among 3 friends. How many marbles does each friend get?
 
-.PHONY: help run test check format lint types contracts model-card calibration programs-table bundle clean
+.PHONY: help run test coverage check format lint types contracts model-card calibration programs-table bundle clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -27,7 +27,11 @@ run: $(VENV)/.runtime ## build the bundled model, start the daemon, answer a wor
 	@$(BIN)/smysl-build --bundled
 	@$(BIN)/smysl ask --verbose "$(Q)" || test $$? -eq 3  # 3: not confident, which is an answer too
 
+# two at a time, the tests of a file in one process: they share daemons and engines
 test: $(VENV)/.dev ## all tests
+	$(BIN)/pytest -q -n 2 --dist loadfile
+
+coverage: $(VENV)/.dev ## all tests, one at a time, and which lines they reach
 	$(BIN)/pytest --cov --cov-report=term:skip-covered -q
 
 check: format-check lint types contracts test ## format, lint, types, import contracts, tests

@@ -2,7 +2,6 @@
 
 import io
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -62,9 +61,6 @@ class Shell:
 
     def popen(self, *words: str, stdin: int | IO[Any] = subprocess.DEVNULL) -> Any:
         """Start and leave running."""
-        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-            # tests that run in the background would hand their deafness to Ctrl-C down
-            signal.signal(signal.SIGINT, signal.default_int_handler)
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "smysl_cli.app", *words],
             env=self.env,

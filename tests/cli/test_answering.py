@@ -16,9 +16,6 @@ class Terminal:
     """`smysl` with a terminal for input and error."""
 
     def __init__(self, shell: Any, *words: str) -> None:
-        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-            # a shell in the background has its children ignore it, and they would hand that on
-            signal.signal(signal.SIGINT, signal.default_int_handler)
         self._master, slave = pty.openpty()
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "smysl_cli.app", *words],
