@@ -4,6 +4,7 @@ Knows the graph's inputs and outputs and where keys and values lie; who is compu
 kept, is decided by others.
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
@@ -36,6 +37,9 @@ WIDE_WEIGHTS_FILE = "wide.bin"
 WIDE_ROWS = 12
 """Rows that decode together from which on the wide graph is faster: it does more arithmetic in the
 same time, and reads more weights."""
+WIDE_ROWS_AMX = 6
+"""The same for a CPU that multiplies int8 matrices in tiles (AMX), which the narrow graph's products do not use."""
+_CPU = Path("/proc/cpuinfo")
 WIDE_TOKENS = 16
 """The same for the tokens of one row."""
 ONE_THREAD_BYTES = 64_000_000
@@ -98,6 +102,7 @@ class OnnxModel:
         # how many tokens share a pass must not decide the bits of a deterministic engine
         used = wide and not even and other.exists()
         self._wide = open_session(other, threads) if used else None
+        self._wide_rows = wide_rows()
         shape = Shape(a.layers, a.kv_heads, a.head_dim)
         lengths: tuple[int, ...] = (a.context,)
         pass_cost = 0.0
@@ -283,7 +288,7 @@ class OnnxModel:
         """Bind arrays by address: `kv` [layers, 2, rows, ...] in place, and these adapters' arrays."""
         selected, session = None, self._session
         rows, tokens = inputs["input_ids"].shape
-        if not names and self._wide and (rows >= WIDE_ROWS or tokens >= WIDE_TOKENS):
+        if not names and self._wide and (rows >= self._wide_rows or tokens >= WIDE_TOKENS):
             session = self._wide
         elif names or session is self._adapted:
             assert self._bank is not None
@@ -349,6 +354,15 @@ def _forget_sets(passes: OrderedDict[Key, _Pass], bank: Bank | None) -> None:
 def _large(graph: Path) -> bool:
     """Whether the weights beside a graph gain by more than one thread."""
     return graph.with_name(WEIGHTS_FILE).stat().st_size > ONE_THREAD_BYTES
+
+
+def wide_rows(cpu: Path = _CPU) -> int:
+    """On the machine that `cpu` describes, as Linux does in /proc/cpuinfo."""
+    try:
+        amx = re.search(r"^flags\s*:.*\bamx_int8\b", cpu.read_text(), re.MULTILINE)
+    except OSError:
+        return WIDE_ROWS
+    return WIDE_ROWS_AMX if amx else WIDE_ROWS
 
 
 def open_session(graph: Path, threads: int | None) -> ort.InferenceSession:

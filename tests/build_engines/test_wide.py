@@ -21,9 +21,11 @@ from smysl_engines.onnx_model import (
     GRAPH_FILE,
     WIDE_GRAPH_FILE,
     WIDE_ROWS,
+    WIDE_ROWS_AMX,
     WIDE_TOKENS,
     WIDE_WEIGHTS_FILE,
     OnnxModel,
+    wide_rows,
 )
 
 CONFIG = LlamaConfig(
@@ -100,7 +102,7 @@ def test_short_passes_and_deterministic_models_do_not_use_it(directory: Path) ->
     architecture = load_manifest(directory).architecture
     models = {
         (wide, even): OnnxModel(
-            directory / GRAPH_FILE, architecture, rows=WIDE_ROWS, wide=wide, even=even
+            directory / GRAPH_FILE, architecture, rows=wide_rows(), wide=wide, even=even
         )
         for wide in (True, False)
         for even in (True, False)
@@ -115,12 +117,12 @@ def test_short_passes_and_deterministic_models_do_not_use_it(directory: Path) ->
     assert same(False, WIDE_TOKENS - 1)
     assert not same(False, WIDE_TOKENS)
     assert same(True, WIDE_TOKENS)
-    for rows in (WIDE_ROWS - 1, WIDE_ROWS):
+    for rows in (wide_rows() - 1, wide_rows()):
         for each in models.values():
             for row in range(rows):
                 each.extend(row, TEXT[:5], 0, [4])
         one, other = (models[wide, False].decode([7] * rows, [5] * rows) for wide in (True, False))
-        assert (one.tolist() == other.tolist()) == (rows < WIDE_ROWS)
+        assert (one.tolist() == other.tolist()) == (rows < wide_rows())
 
 
 def test_the_manifest_tells_what_was_measured_and_files_are_hashed(
@@ -165,3 +167,12 @@ def test_a_wide_graph_of_other_weights_fails_verification(
 def test_what_has_no_rounded_weights_has_no_wide_graph() -> None:
     with pytest.raises(BadRequest, match="fp32"):
         Recipe(wide=True)
+
+
+def test_a_cpu_with_tiles_takes_it_for_fewer_rows(tmp_path: Path) -> None:
+    cpu = tmp_path / "cpuinfo"
+    assert wide_rows(cpu) == WIDE_ROWS
+    cpu.write_text("model name\t: amx_int8\nflags\t\t: fpu avx512_vnni avx_vnni\n")
+    assert wide_rows(cpu) == WIDE_ROWS
+    cpu.write_text("processor\t: 0\nflags\t\t: fpu amx_bf16 amx_tile amx_int8 flush_l1d\n")
+    assert wide_rows(cpu) == WIDE_ROWS_AMX < WIDE_ROWS
