@@ -7,17 +7,16 @@ very same text.
 
 import json
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-if TYPE_CHECKING:
-    from jinja2 import Template
+from smysl_engines.chat_template import compiled
 
-DAY = date(2026, 1, 1)
-"""What smysl tells a template that asks for today's date; the server tells it the true one."""
+if TYPE_CHECKING:
+    pass
+
 TEMPLATE_FILE = "chat_template.jinja"
 CONFIG_FILE = "tokenizer_config.json"
 _SYSTEM, _USER, _REPLY, _NEXT = (f"\ue000{mark}\ue001" for mark in "0123")
@@ -54,7 +53,7 @@ class Conversations:
 
     def __init__(self, folder: Path) -> None:
         source, self._tokens = _read(folder)
-        self._template = _compiled(source)
+        self._template = compiled(source)
         frames = {thinking: self._frame(thinking) for thinking in (True, False)}
         self._frames = {thinking: frame for thinking, frame in frames.items() if frame is not None}
         if not self._frames:
@@ -153,36 +152,3 @@ def _read(folder: Path) -> tuple[str, dict[str, str]]:
     if not isinstance(source, str):
         raise ValueError(f"it has neither {TEMPLATE_FILE} nor chat_template in {CONFIG_FILE}")
     return source, tokens
-
-
-def _compiled(source: str) -> "Template":
-    from jinja2 import TemplateError, nodes  # for servers that only chat
-    from jinja2.ext import Extension, loopcontrols
-    from jinja2.parser import Parser
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    class Generation(Extension):
-        """Marks the model's words for training."""
-
-        tags = {"generation"}
-
-        def parse(self, parser: Parser) -> list[nodes.Node]:
-            next(parser.stream)
-            return parser.parse_statements(("name:endgeneration",), drop_needle=True)
-
-    def raise_exception(message: str) -> None:
-        raise TemplateError(message)
-
-    def tojson(value: Any, **options: Any) -> str:
-        return json.dumps(value, ensure_ascii=False, **options)
-
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]
-    )
-    environment.filters["tojson"] = tojson
-    environment.globals["raise_exception"] = raise_exception
-    environment.globals["strftime_now"] = DAY.strftime
-    try:
-        return environment.from_string(source)
-    except TemplateError as error:
-        raise ValueError(f"its chat template cannot be read: {error}") from error
