@@ -1,17 +1,15 @@
 """The real service over a runtime whose engine is scripted: what the verbs do, in wire types."""
 
-import importlib.util
 import json
-import sys
 import xml.etree.ElementTree as xml
 from collections.abc import AsyncIterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import msgspec
 import pytest
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from module_by_path import thinker_module
+from native_dialect import native_dialect
 
 from smysl_daemon.errors import NothingStale
 from smysl_daemon.local import LocalService
@@ -47,7 +45,7 @@ from smysl_daemon.protocol import (
 from smysl_daemon.service import Differences, SessionShown
 from smysl_daemon.shapes import NodeView
 from smysl_engines.scripted import ScriptedEngine
-from smysl_reasoning.dialects.native import SPECIALS, NativeDialect
+from smysl_reasoning.dialects.native import NativeDialect
 from smysl_reasoning.errors import BadRequest, NothingToUndo, UnknownId
 from smysl_reasoning.runtime import Runtime
 from smysl_reasoning.store import Store
@@ -55,35 +53,15 @@ from smysl_reasoning.store import Store
 QUESTION = "Tom has 12 apples and gives 5 to Anna. How many has he?"
 
 
-def load_thinker() -> ModuleType:
-    """tests are no package (import-mode=importlib): the scripted model is loaded by its path."""
-    name = "smysl_test_thinker"
-    if name not in sys.modules:
-        path = Path(__file__).parents[1] / "reasoning" / "conftest.py"
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
-
 @pytest.fixture(scope="module")
 def dialect() -> NativeDialect:
-    tokens = [*SPECIALS, *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    tokenizer = Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, []))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(
-        [AddedToken(token, normalized=False, special=True) for token in SPECIALS]
-    )
-    return NativeDialect(tokenizer)
+    return native_dialect()
 
 
 @pytest.fixture
 async def service(dialect: NativeDialect, tmp_path: Path) -> AsyncIterator[LocalService]:
     store = Store.open(tmp_path / "smysl.db")
-    engine = ScriptedEngine(load_thinker().Thinker(dialect), context=1024)
+    engine = ScriptedEngine(thinker_module().Thinker(dialect), context=1024)
     runtime = Runtime(engine=engine, dialect=dialect, store=store)
     service = LocalService(runtime, engine, store, tmp_path)
     yield service

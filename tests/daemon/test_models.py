@@ -1,16 +1,14 @@
 """Another model answers while the daemon serves: what runs ends with its own, what is new gets the other."""
 
 import asyncio
-import importlib.util
-import sys
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import msgspec
 import pytest
+from module_by_path import thinker_module
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from smysl_build_engines.random_model import SMALL, write_random_model
@@ -35,19 +33,6 @@ from smysl_reasoning.store import Store
 
 QUESTION = "Tom has 12 apples and gives 5 to Anna. How many has he?"
 SETTINGS = Config(unload_minutes=60)
-
-
-def load_thinker() -> ModuleType:
-    """tests are no package (import-mode=importlib): the scripted model is loaded by its path."""
-    name = "smysl_test_thinker"
-    if name not in sys.modules:
-        path = Path(__file__).parents[1] / "reasoning" / "conftest.py"
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
 
 
 def tokenizer() -> Tokenizer:
@@ -104,7 +89,7 @@ class Shelf(Loader):
         self.open_now[name] = self.open_now.get(name, 0) + 1
         self.opened_ever.append(name)
         return Counted(
-            load_thinker().Thinker(self.dialect),
+            thinker_module().Thinker(self.dialect),
             context=1024,
             model=name,
             fingerprint=name,

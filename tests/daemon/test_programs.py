@@ -1,16 +1,14 @@
 """Programs, modules and plans as clients see them, over a runtime whose engine is scripted."""
 
 import asyncio
-import importlib.util
-import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import msgspec
 import pytest
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from module_by_path import thinker_module
+from native_dialect import native_dialect
 
 from smysl_daemon.errors import Code
 from smysl_daemon.local import LocalService
@@ -35,7 +33,7 @@ from smysl_daemon.protocol import (
 from smysl_daemon.service import SessionShown
 from smysl_daemon.shapes import PlanView, RecipeView, SpentView
 from smysl_engines.scripted import ScriptedEngine
-from smysl_reasoning.dialects.native import SPECIALS, NativeDialect
+from smysl_reasoning.dialects.native import NativeDialect
 from smysl_reasoning.errors import BadRequest, ProgramError
 from smysl_reasoning.library import Library
 from smysl_reasoning.modules.registry import MODULES
@@ -100,29 +98,9 @@ when = "back.text == 'the tall one'"
 """ + MINE.partition("\n\n")[2].replace('others = "guess"', 'others = ["guess", "more"]')
 
 
-def load_thinker() -> ModuleType:
-    """tests are no package (import-mode=importlib): the scripted model is loaded by its path."""
-    name = "smysl_test_thinker"
-    if name not in sys.modules:
-        path = Path(__file__).parents[1] / "reasoning" / "conftest.py"
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
-
 @pytest.fixture(scope="module")
 def dialect() -> NativeDialect:
-    tokens = [*SPECIALS, *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    tokenizer = Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, []))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(
-        [AddedToken(token, normalized=False, special=True) for token in SPECIALS]
-    )
-    return NativeDialect(tokenizer)
+    return native_dialect()
 
 
 @pytest.fixture
@@ -144,7 +122,7 @@ async def make(dialect: NativeDialect, tmp_path: Path, folder: Path) -> AsyncIte
 
     def service(seconds_per_token: float, adapters: tuple[str, ...] = ()) -> LocalService:
         engine = ScriptedEngine(
-            load_thinker().Thinker(dialect),
+            thinker_module().Thinker(dialect),
             context=1024,
             seconds_per_token=seconds_per_token,
             adapters=adapters,

@@ -1,21 +1,19 @@
 """At the end of the drain runs are put away, and the next daemon goes on where they were."""
 
 import asyncio
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from module_by_path import load, thinker_module
+from native_dialect import native_dialect
 
 from smysl_daemon.lifecycle import InstanceLock, bind_socket
 from smysl_daemon.local import LocalService
 from smysl_daemon.protocol import Accepted, NodeFinished, Run, RunEnded
 from smysl_daemon.server import Server
 from smysl_engines.scripted import ScriptedEngine
-from smysl_reasoning.dialects.native import SPECIALS, NativeDialect
+from smysl_reasoning.dialects.native import NativeDialect
 from smysl_reasoning.errors import RuntimeClosed
 from smysl_reasoning.requests import RunRequest
 from smysl_reasoning.runtime import Runtime
@@ -24,34 +22,16 @@ from smysl_reasoning.store import Store
 QUESTION = "Tom has 12 apples and gives 5 to Anna. How many has he?"
 
 
-def load(name: str, path: Path) -> ModuleType:
-    """tests are no package (import-mode=importlib): modules are loaded by their paths."""
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
-
 @pytest.fixture(scope="module")
 def dialect() -> NativeDialect:
-    tokens = [*SPECIALS, *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    tokenizer = Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, []))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(
-        [AddedToken(token, normalized=False, special=True) for token in SPECIALS]
-    )
-    return NativeDialect(tokenizer)
+    return native_dialect()
 
 
 class Life:
     """One daemon's runtime over the store of a folder."""
 
     def __init__(self, dialect: NativeDialect, folder: Path, seconds_per_token: float) -> None:
-        thinker = load("smysl_test_thinker", Path(__file__).parents[1] / "reasoning/conftest.py")
+        thinker = thinker_module()
         self.store = Store.open(folder / "smysl.db")
         self.engine = ScriptedEngine(
             thinker.Thinker(dialect), context=1024, seconds_per_token=seconds_per_token

@@ -1,23 +1,21 @@
 """A run that the last daemon left unfinished goes on where everybody can watch it, and is put away again."""
 
 import asyncio
-import importlib.util
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from module_by_path import load, thinker_module
+from native_dialect import native_dialect
 
 from smysl_daemon.lifecycle import InstanceLock, bind_socket
 from smysl_daemon.local import LocalService
 from smysl_daemon.protocol import Accepted, NodeFinished, RunEnded, Watch, Watching
 from smysl_daemon.server import Server
 from smysl_engines.scripted import ScriptedEngine
-from smysl_reasoning.dialects.native import SPECIALS, NativeDialect
+from smysl_reasoning.dialects.native import NativeDialect
 from smysl_reasoning.requests import RunRequest
 from smysl_reasoning.runtime import Runtime
 from smysl_reasoning.store import Store
@@ -25,33 +23,15 @@ from smysl_reasoning.store import Store
 QUESTION = "Tom has 12 apples and gives 5 to Anna. How many has he?"
 
 
-def load(name: str, path: Path) -> ModuleType:
-    """tests are no package (import-mode=importlib): modules are loaded by their paths."""
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
-
 @pytest.fixture(scope="module")
 def dialect() -> NativeDialect:
-    tokens = [*SPECIALS, *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    tokenizer = Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, []))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(
-        [AddedToken(token, normalized=False, special=True) for token in SPECIALS]
-    )
-    return NativeDialect(tokenizer)
+    return native_dialect()
 
 
 @asynccontextmanager
 async def daemon(dialect: NativeDialect, folder: Path, pace_s: float) -> AsyncIterator[Any]:
     """Serves the folder's store, going on with what it left unfinished."""
-    thinker = load("smysl_test_thinker", Path(__file__).parents[1] / "reasoning/conftest.py")
+    thinker = thinker_module()
     helpers: Any = load("smysl_test_daemon_conftest", Path(__file__).with_name("conftest.py"))
     store = Store.open(folder / "smysl.db")
     engine = ScriptedEngine(thinker.Thinker(dialect), context=1024, seconds_per_token=pace_s)

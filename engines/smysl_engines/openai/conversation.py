@@ -8,14 +8,10 @@ very same text.
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from smysl_engines.chat_template import compiled
-
-if TYPE_CHECKING:
-    pass
 
 TEMPLATE_FILE = "chat_template.jinja"
 CONFIG_FILE = "tokenizer_config.json"
