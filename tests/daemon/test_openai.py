@@ -6,12 +6,12 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from byte_tokenizer import byte_tokenizer
+from daemon_process import serving
 from llama_server import LlamaServer
 from openai_server import TEMPLATE, FakeServer
 
@@ -30,7 +30,7 @@ from smysl_daemon.config import (
     server_key,
     tokenizer_folder,
 )
-from smysl_daemon.errors import BadConfig, Code, RequestRefused, Unreachable
+from smysl_daemon.errors import BadConfig, Code, RequestRefused
 from smysl_daemon.protocol import DaemonStatus, Derive, GetStatus, NodeFinished, Run, RunEnded
 from smysl_daemon.shapes import NodeView
 from smysl_engines.manifest import read_manifest
@@ -52,21 +52,8 @@ class Daemon:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "smysl_daemon.app"],
-            env=self.env,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                Client(self.dirs.socket, timeout_s=PATIENCE_S).close()
-                return
-            except Unreachable:
-                assert self._process.poll() is None, self.dirs.log.read_text()
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
+        command = [sys.executable, "-P", "-m", "smysl_daemon.app"]
+        self._process = serving(command, self.env, self.dirs, PATIENCE_S)
 
     def status(self) -> DaemonStatus:
         with Client(self.dirs.socket, timeout_s=PATIENCE_S) as client:

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from daemon_process import serving
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from smysl_build_engines.random_model import SMALL, write_random_model
 from smysl_daemon.client import Client
 from smysl_daemon.config import Dirs, find_dirs
-from smysl_daemon.errors import Unreachable
 from smysl_daemon.protocol import DaemonStatus, GetStatus, NodeFinished, Run, RunEnded
 from smysl_daemon.shapes import EngineStatsView
 from smysl_reasoning.dialects.native import SPECIALS
@@ -54,21 +54,8 @@ class Daemon:
         """Returns when it serves. Each call's output is the same to the last bit, always."""
         self.dirs.config.mkdir(exist_ok=True)
         self.dirs.config_file.write_text(f"deterministic = true\n{settings}")
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", SMYSLD],
-            env=self._env,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                Client(self.dirs.socket, timeout_s=PATIENCE_S).close()
-                return
-            except Unreachable:
-                assert self._process.poll() is None, self.dirs.log.read_text()
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
+        command = [sys.executable, "-P", "-c", SMYSLD]
+        self._process = serving(command, self._env, self.dirs, PATIENCE_S)
 
     def ask(self, question: str = QUESTION) -> tuple[list[str], RunEnded]:
         """What was thought, however that was thought before."""

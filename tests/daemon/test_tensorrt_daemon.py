@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from daemon_process import serving
 from fake_tensorrt_llm.artefacts import write_artefact
 from fake_tensorrt_llm.site import write_site
 from peft_adapter import ATTENTION, write_adapter
@@ -22,7 +23,7 @@ from peft_adapter import ATTENTION, write_adapter
 import smysl_reasoning
 from smysl_daemon.client import Client
 from smysl_daemon.config import Dirs, find_dirs
-from smysl_daemon.errors import RequestRefused, Unreachable
+from smysl_daemon.errors import RequestRefused
 from smysl_daemon.protocol import DaemonStatus, GetStatus, Run, RunEnded
 from smysl_engines.manifest import read_manifest
 from smysl_engines.tensorrt_llm.artefact import Kind
@@ -68,21 +69,8 @@ class Daemon:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-c", SMYSLD],
-            env=self._env,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                Client(self.dirs.socket, timeout_s=PATIENCE_S).close()
-                return
-            except Unreachable:
-                assert self.process.poll() is None, self.dirs.log.read_text()
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+        command = [sys.executable, "-P", "-c", SMYSLD]
+        self.process = serving(command, self._env, self.dirs, PATIENCE_S)
 
     def ask(self, program: str, question: str = QUESTION) -> RunEnded:
         with Client(self.dirs.socket, timeout_s=PATIENCE_S) as client:
