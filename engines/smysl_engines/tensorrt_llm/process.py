@@ -23,6 +23,8 @@ PYTHON_VARIABLE = "SMYSL_TENSORRT_LLM_PYTHON"
 """The Python that TensorRT-LLM is installed in, if it is not ours: the two pin different versions of
 the same packages, so in one environment they cannot both be had. It needs msgspec and numpy beside."""
 KEPT_LINES = 20
+_DEATH_S = 5.0
+"""For a killed process to be dead: one that waits for a driver takes its time."""
 _LAUNCH = Path(__file__).with_name("launch.py")
 _SETTINGS = {
     # everything is on this machine, and what is done here concerns nobody else
@@ -113,14 +115,29 @@ def has_ended(child: int) -> bool:
 
 
 def end_session(id: int) -> None:
-    """Kill a session's leader, if it still runs, and what it left behind: a process of the library that
-    holds the card's memory would leave none for the next one. To be called before the leader is collected,
-    after which its number may be another's."""
+    """Kill a session's leader, if it still runs, and what it left behind, and wait until they are dead: a
+    process of the library that holds the card's memory would leave none for the next one. To be called
+    before the leader is collected, after which its number may be another's."""
+    until = time.monotonic() + _DEATH_S
+    while members := _alive_in(id):
+        for member in members:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(member, signal.SIGKILL)
+        if time.monotonic() >= until:
+            _log.warning("processes %s do not end after SIGKILL: they wait for a device", members)
+            return
+        time.sleep(0.005)
+
+
+def _alive_in(session: int) -> list[int]:
+    """Its processes that are not dead yet; one that is dead may still wait to be collected."""
+    alive = []
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
             # pid (name) state ppid pgrp session ...; a name may hold anything but ends with the last ")"
-            fields = entry.read_text().rpartition(")")[2].split()
-            if int(fields[3]) == id:
-                os.kill(int(entry.parent.name), signal.SIGKILL)
-        except (OSError, ValueError, IndexError):
+            state, _, _, its_session = entry.read_text().rpartition(")")[2].split()[:4]
+        except (OSError, ValueError):
             continue  # it has ended meanwhile
+        if int(its_session) == session and state not in "ZX":
+            alive.append(int(entry.parent.name))
+    return alive
