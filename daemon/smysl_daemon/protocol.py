@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from smysl_daemon.errors import Code
+from smysl_daemon.memory_protocol import MemoryReply, MemoryRequest
+from smysl_daemon.message import Message
 from smysl_daemon.shapes import (
     BranchView,
     CheckedView,
@@ -31,11 +33,12 @@ from smysl_daemon.shapes import (
     VersionView,
 )
 
-PROTOCOL = 4
+PROTOCOL = 5
 """Raised when an older peer could misread a message; both sides compare it before anything else.
 2: requests name branches, which a daemon of version 1 would pass over and use the wrong one.
 3: runs have a budget of calls, which a daemon of version 2 would pass over and spend more.
-4: runs have an adapter, which a daemon of version 3 would pass over and answer without it."""
+4: runs have an adapter, which a daemon of version 3 would pass over and answer without it.
+5: runs recall, which a daemon of version 4 would pass over and answer without memory."""
 PROGRAMS_LIMIT_BYTES = 1 << 20
 """Of all program files of one `CheckPrograms` together."""
 
@@ -45,21 +48,17 @@ Action = Literal["pause", "resume", "cancel", "finish"]
 Format = Literal["json", "markdown", "dot", "svg", "html"]
 
 
-class _Message(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of all messages: frozen, keyword-only, tagged by `type` on the wire."""
-
-
 # ------------------------------------------------------------ client to daemon
 
 
-class Hello(_Message, frozen=True, tag="hello"):
+class Hello(Message, frozen=True, tag="hello"):
     """The first message of every connection, in every protocol version."""
 
     protocol: int
     client: str
 
 
-class Run(_Message, frozen=True, tag="run"):
+class Run(Message, frozen=True, tag="run"):
     """Ask. Answered by `Accepted`, node events, then exactly one `RunEnded` or `ErrorReply`."""
 
     question: str
@@ -77,12 +76,14 @@ class Run(_Message, frozen=True, tag="run"):
     """Of the loaded model, for every step that names none."""
     fresh: bool = False
     """Nothing that other runs have made is reused."""
+    recall: Annotated[int, msgspec.Meta(ge=0, le=20)] | None = None
+    """Most memories that fall into the question; None means what the daemon's config says."""
     budget_tokens: Positive | None = None
     budget_calls: Positive | None = None
     budget_seconds: PositiveSeconds | None = None
 
 
-class Explain(_Message, frozen=True, tag="explain"):
+class Explain(Message, frozen=True, tag="explain"):
     """How a program would answer. Answered by `Explained`."""
 
     question: str
@@ -96,7 +97,7 @@ class Explain(_Message, frozen=True, tag="explain"):
     reply is then an `ErrorReply`; so does a client that leaves."""
 
 
-class Answer(_Message, frozen=True, tag="answer"):
+class Answer(Message, frozen=True, tag="answer"):
     """Answer a question that a run has put to the person. Answered by `Answered`."""
 
     node: str
@@ -104,7 +105,7 @@ class Answer(_Message, frozen=True, tag="answer"):
     text: str
 
 
-class Derive(_Message, frozen=True, tag="derive"):
+class Derive(Message, frozen=True, tag="derive"):
     """Make anew what is stale. Answered as `Run` is."""
 
     session: str = "@last"
@@ -120,19 +121,19 @@ class Derive(_Message, frozen=True, tag="derive"):
     budget_seconds: PositiveSeconds | None = None
 
 
-class Cancel(_Message, frozen=True, tag="cancel"):
+class Cancel(Message, frozen=True, tag="cancel"):
     """Stop this connection's run, analysis or watch, which still ends in its one last reply. Harmless
     without one."""
 
 
-class Control(_Message, frozen=True, tag="control"):
+class Control(Message, frozen=True, tag="control"):
     """Steer the runs that go on in a session, whoever asked for them."""
 
     action: Action
     session: str = "@last"
 
 
-class Watch(_Message, frozen=True, tag="watch"):
+class Watch(Message, frozen=True, tag="watch"):
     """Hear what happens in a branch, whoever causes it. Answered by `Watching`, then, as they come, by
     `Accepted`, node events and `RunEnded` of its runs, `Changed` of what others do to it, and of its
     session by `Controlled`, `BranchChosen` and `SessionChanged`. Ends with `WatchEnded` after `Cancel`,
@@ -142,7 +143,7 @@ class Watch(_Message, frozen=True, tag="watch"):
     branch: str | None = None
 
 
-class Edit(_Message, frozen=True, tag="edit"):
+class Edit(Message, frozen=True, tag="edit"):
     """Say something else in a node's place. Ids of nodes may be shortened, here and below."""
 
     node: str
@@ -150,7 +151,7 @@ class Edit(_Message, frozen=True, tag="edit"):
     branch: str | None = None
 
 
-class Inject(_Message, frozen=True, tag="inject"):
+class Inject(Message, frozen=True, tag="inject"):
     """Put a note at a node: everything derived from the node sees it."""
 
     node: str
@@ -158,14 +159,14 @@ class Inject(_Message, frozen=True, tag="inject"):
     branch: str | None = None
 
 
-class Delete(_Message, frozen=True, tag="delete"):
+class Delete(Message, frozen=True, tag="delete"):
     """Take a node out of a branch."""
 
     node: str
     branch: str | None = None
 
 
-class Pin(_Message, frozen=True, tag="pin"):
+class Pin(Message, frozen=True, tag="pin"):
     """Hold a node as it is, or let it go."""
 
     node: str
@@ -173,7 +174,7 @@ class Pin(_Message, frozen=True, tag="pin"):
     branch: str | None = None
 
 
-class Retry(_Message, frozen=True, tag="retry"):
+class Retry(Message, frozen=True, tag="retry"):
     """Mark a node to be made in another way; what is None stays as the program has it."""
 
     node: str
@@ -183,7 +184,7 @@ class Retry(_Message, frozen=True, tag="retry"):
     branch: str | None = None
 
 
-class Merge(_Message, frozen=True, tag="merge"):
+class Merge(Message, frozen=True, tag="merge"):
     """Take a node as another branch shows it."""
 
     node: str
@@ -191,17 +192,17 @@ class Merge(_Message, frozen=True, tag="merge"):
     branch: str | None = None
 
 
-class Undo(_Message, frozen=True, tag="undo"):
+class Undo(Message, frozen=True, tag="undo"):
     session: str = "@last"
     branch: str | None = None
 
 
-class Redo(_Message, frozen=True, tag="redo"):
+class Redo(Message, frozen=True, tag="redo"):
     session: str = "@last"
     branch: str | None = None
 
 
-class Preview(_Message, frozen=True, tag="preview"):
+class Preview(Message, frozen=True, tag="preview"):
     """What a `Derive` would cost, now or after an edit that is not made."""
 
     session: str = "@last"
@@ -210,7 +211,7 @@ class Preview(_Message, frozen=True, tag="preview"):
     """Its session and branch count, if there is one."""
 
 
-class Fork(_Message, frozen=True, tag="fork"):
+class Fork(Message, frozen=True, tag="fork"):
     """Begin a branch at a node and make it the current one."""
 
     node: str
@@ -218,29 +219,29 @@ class Fork(_Message, frozen=True, tag="fork"):
     branch: str | None = None
 
 
-class Switch(_Message, frozen=True, tag="switch"):
+class Switch(Message, frozen=True, tag="switch"):
     """Make a branch the current one."""
 
     name: str
     session: str = "@last"
 
 
-class ListBranches(_Message, frozen=True, tag="list_branches"):
+class ListBranches(Message, frozen=True, tag="list_branches"):
     session: str = "@last"
 
 
-class GetLog(_Message, frozen=True, tag="get_log"):
+class GetLog(Message, frozen=True, tag="get_log"):
     session: str = "@last"
     branch: str | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
 
 
-class Why(_Message, frozen=True, tag="why"):
+class Why(Message, frozen=True, tag="why"):
     node: str
     branch: str | None = None
 
 
-class Diff(_Message, frozen=True, tag="diff"):
+class Diff(Message, frozen=True, tag="diff"):
     """Compare two branches of a session or, where these name none, two nodes."""
 
     a: str
@@ -248,60 +249,60 @@ class Diff(_Message, frozen=True, tag="diff"):
     session: str = "@last"
 
 
-class Search(_Message, frozen=True, tag="search"):
+class Search(Message, frozen=True, tag="search"):
     text: str
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20
 
 
-class ListSessions(_Message, frozen=True, tag="list_sessions"):
+class ListSessions(Message, frozen=True, tag="list_sessions"):
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20
 
 
-class Rename(_Message, frozen=True, tag="rename"):
+class Rename(Message, frozen=True, tag="rename"):
     title: str
     session: str = "@last"
 
 
-class DeleteSession(_Message, frozen=True, tag="delete_session"):
+class DeleteSession(Message, frozen=True, tag="delete_session"):
     session: str
 
 
-class GetGraphStats(_Message, frozen=True, tag="get_graph_stats"):
+class GetGraphStats(Message, frozen=True, tag="get_graph_stats"):
     session: str = "@last"
     branch: str | None = None
 
 
-class Replay(_Message, frozen=True, tag="replay"):
+class Replay(Message, frozen=True, tag="replay"):
     """Make every node again in the way it was made, compare, and write nothing."""
 
     session: str = "@last"
     branch: str | None = None
 
 
-class Export(_Message, frozen=True, tag="export"):
+class Export(Message, frozen=True, tag="export"):
     session: str = "@last"
     branch: str | None = None
     """Of no meaning for `json`, which holds every branch."""
     format: Format = "json"
 
 
-class Import(_Message, frozen=True, tag="import"):
+class Import(Message, frozen=True, tag="import"):
     """A part of what `Export` gave as `json`; parts follow until `more` is false."""
 
     data: bytes
     more: bool
 
 
-class Show(_Message, frozen=True, tag="show"):
+class Show(Message, frozen=True, tag="show"):
     id: str = "@last"
     branch: str | None = None
 
 
-class ListPrograms(_Message, frozen=True, tag="list_programs"):
+class ListPrograms(Message, frozen=True, tag="list_programs"):
     pass
 
 
-class GetProgram(_Message, frozen=True, tag="get_program"):
+class GetProgram(Message, frozen=True, tag="get_program"):
     name: str
 
 
@@ -315,29 +316,29 @@ class ProgramFile(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
-class CheckPrograms(_Message, frozen=True, tag="check_programs"):
+class CheckPrograms(Message, frozen=True, tag="check_programs"):
     """Parse and type files, together with each other and with the programs that are there. Nothing
     is kept. Answered by `ProgramsChecked`."""
 
     files: Annotated[tuple[ProgramFile, ...], msgspec.Meta(min_length=1, max_length=256)]
 
 
-class GetProgramSchema(_Message, frozen=True, tag="get_program_schema"):
+class GetProgramSchema(Message, frozen=True, tag="get_program_schema"):
     pass
 
 
-class ListModules(_Message, frozen=True, tag="list_modules"):
+class ListModules(Message, frozen=True, tag="list_modules"):
     pass
 
 
-class ListEngines(_Message, frozen=True, tag="list_engines"):
+class ListEngines(Message, frozen=True, tag="list_engines"):
     verify: bool = False
     """Also hash every file and compare with the manifest."""
     only: str | None = None
     """The fingerprint of one engine; None means all."""
 
 
-class UseModel(_Message, frozen=True, tag="use_model"):
+class UseModel(Message, frozen=True, tag="use_model"):
     """Let another model answer new questions; runs in progress end with theirs. Answered by
     `ModelUsed` when it is loaded, which takes long where its engine has to be built."""
 
@@ -348,11 +349,11 @@ class UseModel(_Message, frozen=True, tag="use_model"):
     """The client writes it to config.toml: a reload that finds something else there follows that."""
 
 
-class GetStatus(_Message, frozen=True, tag="get_status"):
+class GetStatus(Message, frozen=True, tag="get_status"):
     pass
 
 
-class Stop(_Message, frozen=True, tag="stop"):
+class Stop(Message, frozen=True, tag="stop"):
     """Shut down as SIGTERM does: running work may finish within the drain deadline."""
 
 
@@ -391,6 +392,7 @@ ClientMessage = (
     | ListModules
     | ListEngines
     | UseModel
+    | MemoryRequest
     | GetStatus
     | Stop
 )
@@ -399,20 +401,20 @@ ClientMessage = (
 # ------------------------------------------------------------ daemon to client
 
 
-class Welcome(_Message, frozen=True, tag="welcome"):
+class Welcome(Message, frozen=True, tag="welcome"):
     protocol: int
     version: str
     pid: int
 
 
-class ErrorReply(_Message, frozen=True, tag="error"):
+class ErrorReply(Message, frozen=True, tag="error"):
     """The end of a request that was refused or failed."""
 
     code: Code
     message: str
 
 
-class Accepted(_Message, frozen=True, tag="accepted"):
+class Accepted(Message, frozen=True, tag="accepted"):
     """The question is in the journal: a crash after this keeps it."""
 
     session: str
@@ -422,24 +424,24 @@ class Accepted(_Message, frozen=True, tag="accepted"):
     """Id of the run: it is the same for everybody who hears of it."""
 
 
-class NodeStarted(_Message, frozen=True, tag="node_started"):
+class NodeStarted(Message, frozen=True, tag="node_started"):
     node: NodeView
 
 
-class NodeDelta(_Message, frozen=True, tag="node_delta"):
+class NodeDelta(Message, frozen=True, tag="node_delta"):
     """Text a running node gained. May be left out for a client that reads slowly."""
 
     node: str
     text: str
 
 
-class NodeFinished(_Message, frozen=True, tag="node_finished"):
+class NodeFinished(Message, frozen=True, tag="node_finished"):
     """A node in its final state, already durable."""
 
     node: NodeView
 
 
-class RunEnded(_Message, frozen=True, tag="run_ended"):
+class RunEnded(Message, frozen=True, tag="run_ended"):
     session: str
     outcome: Literal["done", "cancelled", "failed"]
     answer: str | None
@@ -451,24 +453,24 @@ class RunEnded(_Message, frozen=True, tag="run_ended"):
     seconds: float = 0.0
 
 
-class Explained(_Message, frozen=True, tag="explained"):
+class Explained(Message, frozen=True, tag="explained"):
     plan: PlanView
 
 
-class Answered(_Message, frozen=True, tag="answered"):
+class Answered(Message, frozen=True, tag="answered"):
     """The run that asked has its answer and goes on."""
 
     session: str
 
 
-class Controlled(_Message, frozen=True, tag="controlled"):
+class Controlled(Message, frozen=True, tag="controlled"):
     """What was asked of the session's runs is under way."""
 
     session: str
     action: Action
 
 
-class Watching(_Message, frozen=True, tag="watching"):
+class Watching(Message, frozen=True, tag="watching"):
     """From here on nothing is missed. Where a run goes on, its `Accepted` follows, and what is running
     with its text so far; what is finished is there to be read."""
 
@@ -476,11 +478,11 @@ class Watching(_Message, frozen=True, tag="watching"):
     branch: str
 
 
-class WatchEnded(_Message, frozen=True, tag="watch_ended"):
+class WatchEnded(Message, frozen=True, tag="watch_ended"):
     session: str
 
 
-class Changed(_Message, frozen=True, tag="changed"):
+class Changed(Message, frozen=True, tag="changed"):
     """A branch has a new operation, or is at another one."""
 
     session: str
@@ -495,7 +497,7 @@ class Changed(_Message, frozen=True, tag="changed"):
     """Everything in the branch that is stale now, inputs first."""
 
 
-class Previewed(_Message, frozen=True, tag="previewed"):
+class Previewed(Message, frozen=True, tag="previewed"):
     session: str
     branch: str
     stale: tuple[str, ...]
@@ -509,24 +511,24 @@ class Previewed(_Message, frozen=True, tag="previewed"):
     expected_seconds: float
 
 
-class BranchList(_Message, frozen=True, tag="branch_list"):
+class BranchList(Message, frozen=True, tag="branch_list"):
     branches: tuple[BranchView, ...]
 
 
-class BranchChosen(_Message, frozen=True, tag="branch_chosen"):
+class BranchChosen(Message, frozen=True, tag="branch_chosen"):
     """The branch that commands without a branch mean from now on."""
 
     branch: BranchView
 
 
-class OperationList(_Message, frozen=True, tag="operation_list"):
+class OperationList(Message, frozen=True, tag="operation_list"):
     session: str
     branch: str
     operations: tuple[OperationView, ...]
     """Newest first."""
 
 
-class WhyPart(_Message, frozen=True, tag="why_part"):
+class WhyPart(Message, frozen=True, tag="why_part"):
     """Some of the reasons, inputs first; parts follow until `more` is false."""
 
     session: str
@@ -535,7 +537,7 @@ class WhyPart(_Message, frozen=True, tag="why_part"):
     more: bool
 
 
-class DiffPart(_Message, frozen=True, tag="diff_part"):
+class DiffPart(Message, frozen=True, tag="diff_part"):
     """Some of the differences of two branches; parts follow until `more` is false."""
 
     session: str
@@ -543,7 +545,7 @@ class DiffPart(_Message, frozen=True, tag="diff_part"):
     more: bool
 
 
-class TextDiff(_Message, frozen=True, tag="text_diff"):
+class TextDiff(Message, frozen=True, tag="text_diff"):
     """How the text of one node becomes that of another."""
 
     a: NodeView
@@ -551,27 +553,27 @@ class TextDiff(_Message, frozen=True, tag="text_diff"):
     words: tuple[tuple[Literal["=", "-", "+"], str], ...]
 
 
-class HitList(_Message, frozen=True, tag="hit_list"):
+class HitList(Message, frozen=True, tag="hit_list"):
     hits: tuple[HitView, ...]
     """Best first."""
 
 
-class SessionList(_Message, frozen=True, tag="session_list"):
+class SessionList(Message, frozen=True, tag="session_list"):
     sessions: tuple[SessionView, ...]
 
 
-class SessionChanged(_Message, frozen=True, tag="session_changed"):
+class SessionChanged(Message, frozen=True, tag="session_changed"):
     """A session was renamed, deleted or imported."""
 
     session: str
     title: str
 
 
-class GraphStats(_Message, frozen=True, tag="graph_stats"):
+class GraphStats(Message, frozen=True, tag="graph_stats"):
     stats: GraphStatsView
 
 
-class Replayed(_Message, frozen=True, tag="replayed"):
+class Replayed(Message, frozen=True, tag="replayed"):
     session: str
     branch: str
     same: int
@@ -584,19 +586,19 @@ class Replayed(_Message, frozen=True, tag="replayed"):
     engine_now: str
 
 
-class ExportPart(_Message, frozen=True, tag="export_part"):
+class ExportPart(Message, frozen=True, tag="export_part"):
     data: bytes
     more: bool
 
 
-class ImportTaken(_Message, frozen=True, tag="import_taken"):
+class ImportTaken(Message, frozen=True, tag="import_taken"):
     """A part of an import was taken; send the next."""
 
     size: int
     """Bytes so far."""
 
 
-class SessionPart(_Message, frozen=True, tag="session_part"):
+class SessionPart(Message, frozen=True, tag="session_part"):
     """Some of a session's nodes, in order of creation; parts follow until `more` is false."""
 
     session: SessionView
@@ -604,7 +606,7 @@ class SessionPart(_Message, frozen=True, tag="session_part"):
     more: bool
 
 
-class NodeShown(_Message, frozen=True, tag="node_shown"):
+class NodeShown(Message, frozen=True, tag="node_shown"):
     """A node as a branch shows it, or in its latest version when the branch does not show it."""
 
     session: str
@@ -614,35 +616,35 @@ class NodeShown(_Message, frozen=True, tag="node_shown"):
     """Oldest first; long texts are cut."""
 
 
-class ProgramList(_Message, frozen=True, tag="program_list"):
+class ProgramList(Message, frozen=True, tag="program_list"):
     programs: tuple[ProgramView, ...]
     problems: tuple[str, ...] = ()
     """Mistakes in files of the person's that hold no sound program."""
 
 
-class ProgramShown(_Message, frozen=True, tag="program_shown"):
+class ProgramShown(Message, frozen=True, tag="program_shown"):
     program: ProgramWhole
 
 
-class ProgramsChecked(_Message, frozen=True, tag="programs_checked"):
+class ProgramsChecked(Message, frozen=True, tag="programs_checked"):
     files: tuple[CheckedView, ...]
     """In the order in which they were sent."""
 
 
-class ProgramSchema(_Message, frozen=True, tag="program_schema"):
+class ProgramSchema(Message, frozen=True, tag="program_schema"):
     schema: dict[str, Any]
     """JSON schema, draft 2020-12."""
 
 
-class ModuleList(_Message, frozen=True, tag="module_list"):
+class ModuleList(Message, frozen=True, tag="module_list"):
     modules: tuple[ModuleView, ...]
 
 
-class EngineList(_Message, frozen=True, tag="engine_list"):
+class EngineList(Message, frozen=True, tag="engine_list"):
     engines: tuple[EngineView, ...]
 
 
-class ModelUsed(_Message, frozen=True, tag="model_used"):
+class ModelUsed(Message, frozen=True, tag="model_used"):
     model: str
     fingerprint: str
     """Of the engine that answers new questions now."""
@@ -652,7 +654,7 @@ class ModelUsed(_Message, frozen=True, tag="model_used"):
     """What `model` in config.toml is to say, so that the next daemon begins with it."""
 
 
-class DaemonStatus(_Message, frozen=True, tag="status"):
+class DaemonStatus(Message, frozen=True, tag="status"):
     version: str
     pid: int
     uptime_seconds: float
@@ -674,7 +676,7 @@ class DaemonStatus(_Message, frozen=True, tag="status"):
     """What the engine runs on, or the URL of the server that runs it."""
 
 
-class StopAccepted(_Message, frozen=True, tag="stop_accepted"):
+class StopAccepted(Message, frozen=True, tag="stop_accepted"):
     pid: int
 
 
@@ -714,6 +716,7 @@ DaemonMessage = (
     | ModuleList
     | EngineList
     | ModelUsed
+    | MemoryReply
     | DaemonStatus
     | StopAccepted
 )
