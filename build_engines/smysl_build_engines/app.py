@@ -535,6 +535,7 @@ def _check(checkpoint: Checkpoint, wanted: BuildPlan, store: EngineStore, as_jso
     from smysl_build_engines.bank_build import verify_bank
     from smysl_build_engines.verify import verify
     from smysl_engines.onnx import GRAPH_FILE
+    from smysl_engines.onnx_model import wide_rows
 
     directory, manifest = _stored(wanted, store)
     for adapter in wanted.bank:
@@ -550,7 +551,8 @@ def _check(checkpoint: Checkpoint, wanted: BuildPlan, store: EngineStore, as_jso
     precision = _precision(manifest.precision)
     result = verify(directory / GRAPH_FILE, a, model.decoder, model.weights, precision)
     wide = None
-    if manifest.quantisation is not None and manifest.quantisation.wide:
+    has_wide = manifest.quantisation is not None and manifest.quantisation.wide
+    if has_wide and wide_rows() is not None:
         from smysl_build_engines.wide_build import verify_wide
 
         wide = verify_wide(directory, a, model.decoder, model.weights)
@@ -561,6 +563,8 @@ def _check(checkpoint: Checkpoint, wanted: BuildPlan, store: EngineStore, as_jso
         print(f"{manifest.model} {manifest.fingerprint} is intact: {_describe(result)}")
         if wide is not None:
             print(f"its wide graph: {_describe_wide(wide)}")
+        elif has_wide:
+            print("its wide graph: not used here, this processor has no VNNI")
         for name, found in adapters.items():
             print(f"adapter {name}: {_describe(found)}")
     return {

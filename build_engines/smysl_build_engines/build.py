@@ -154,8 +154,13 @@ def _compile(
         WEIGHTS_FILE,
         WIDE_GRAPH_FILE,
         WIDE_WEIGHTS_FILE,
+        wide_rows,
     )
 
+    if wanted.recipe.wide:
+        from smysl_build_engines.wide_build import add_wide, require_wide
+
+        require_wide(wide_rows())  # before the work, not after it
     architecture = wanted.architecture
     model = pad_heads(checkpoint.config.at(architecture.context), checkpoint.weights)
     held_out = _write(checkpoint, wanted, model, folder, progress)
@@ -167,8 +172,6 @@ def _compile(
     text_report = _measure(wanted, model, folder, held_out, progress)
     wide_report = None
     if wanted.recipe.wide:
-        from smysl_build_engines.wide_build import add_wide
-
         progress("adding the graph for passes of many tokens and comparing it with the reference")
         wide_report = add_wide(folder, architecture, model.decoder, model.weights, held_out)
     adapters = _add_bank(checkpoint, wanted, model, folder, progress)

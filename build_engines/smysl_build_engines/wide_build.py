@@ -16,10 +16,20 @@ from smysl_build_engines.tensors import Tensors
 from smysl_build_engines.verify import MAX_ROUNDED_DIFFERENCE, compare
 from smysl_build_engines.wide_graph import write_wide
 from smysl_engines.manifest import Architecture, WideReport
-from smysl_engines.onnx_model import GRAPH_FILE, WIDE_TOKENS, OnnxModel
+from smysl_engines.onnx_model import GRAPH_FILE, WIDE_TOKENS, OnnxModel, wide_rows
 
 LENGTHS = (WIDE_TOKENS, 2 * WIDE_TOKENS + 1)
 """Of the random prompts, each computed in one pass."""
+
+
+def require_wide(rows: int | None) -> None:
+    """`rows`: `wide_rows` of this machine. Raises `VerificationFailed` where no wide graph can be measured."""
+    if rows is None:
+        raise VerificationFailed(
+            "a wide graph cannot be measured here: this processor has no VNNI, without which its int8 "
+            "products overflow. Nothing was published. Build without the wide graph, or on a machine "
+            "that has it."
+        )
 
 
 def add_wide(
@@ -49,6 +59,7 @@ def verify_wide(
     held_out: Sequence[Sequence[int]] = (),
 ) -> WideReport:
     """Measure a wide graph that is there. Raises `VerificationFailed`."""
+    require_wide(wide_rows())
     random = np.random.default_rng(20261125)
     texts = [
         random.integers(0, decoder.vocab_size, min(length, architecture.context)).tolist()

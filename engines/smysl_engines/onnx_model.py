@@ -40,6 +40,7 @@ same time, and reads more weights."""
 WIDE_ROWS_AMX = 6
 """The same for a CPU that multiplies int8 matrices in tiles (AMX), which the narrow graph's products do not use."""
 _CPU = Path("/proc/cpuinfo")
+_WIDE_FLAGS = frozenset({"avx512_vnni", "avx_vnni"})
 WIDE_TOKENS = 16
 """The same for the tokens of one row."""
 ONE_THREAD_BYTES = 64_000_000
@@ -100,9 +101,9 @@ class OnnxModel:
             self._adapted = open_session(graph.with_name(ADAPTED_GRAPH_FILE), threads)
         other = graph.with_name(WIDE_GRAPH_FILE)
         # how many tokens share a pass must not decide the bits of a deterministic engine
-        used = wide and not even and other.exists()
+        self._wide_rows = wide_rows() or 0
+        used = wide and not even and self._wide_rows and other.exists()
         self._wide = open_session(other, threads) if used else None
-        self._wide_rows = wide_rows()
         shape = Shape(a.layers, a.kv_heads, a.head_dim)
         lengths: tuple[int, ...] = (a.context,)
         pass_cost = 0.0
@@ -356,13 +357,19 @@ def _large(graph: Path) -> bool:
     return graph.with_name(WEIGHTS_FILE).stat().st_size > ONE_THREAD_BYTES
 
 
-def wide_rows(cpu: Path = _CPU) -> int:
-    """On the machine that `cpu` describes, as Linux does in /proc/cpuinfo."""
+def wide_rows(cpu: Path = _CPU) -> int | None:
+    """On the machine that `cpu` describes, as Linux does in /proc/cpuinfo; None where the wide graph is not to be used:
+    an x86 CPU without VNNI adds pairs of int8 products in 16 bits, which is too narrow for them."""
     try:
-        amx = re.search(r"^flags\s*:.*\bamx_int8\b", cpu.read_text(), re.MULTILINE)
+        found = re.search(r"^flags\s*:(.*)", cpu.read_text(), re.MULTILINE)
     except OSError:
+        return None
+    if found is None:  # of another architecture, whose products have room
         return WIDE_ROWS
-    return WIDE_ROWS_AMX if amx else WIDE_ROWS
+    flags = set(found[1].split())
+    if "amx_int8" in flags:
+        return WIDE_ROWS_AMX
+    return WIDE_ROWS if flags & _WIDE_FLAGS else None
 
 
 def open_session(graph: Path, threads: int | None) -> ort.InferenceSession:

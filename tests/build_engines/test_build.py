@@ -231,7 +231,7 @@ def test_a_changed_source_replaces_the_engine_of_its_name(
 def test_two_processes_that_build_at_once_build_it_once(source: Path, store: EngineStore) -> None:
     command = [*SMYSL_BUILD, str(source), "--json", "--store", str(store.folder)]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    answers = [json.loads(process.communicate(timeout=60)[0]) for process in running]
+    answers = [json.loads(process.communicate(timeout=120)[0]) for process in running]
     assert sorted(answer["reused"] for answer in answers) == [False, True]
     assert len(list_engines(store.folder)) == 1
 

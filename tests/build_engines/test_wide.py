@@ -14,7 +14,7 @@ from smysl_build_engines.recipe import Recipe, products
 from smysl_build_engines.reference import Reference
 from smysl_build_engines.rounding import whole
 from smysl_build_engines.store import EngineStore
-from smysl_build_engines.wide_build import verify_wide
+from smysl_build_engines.wide_build import require_wide, verify_wide
 from smysl_build_engines.wide_graph import columns
 from smysl_engines.manifest import load_manifest
 from smysl_engines.onnx_model import (
@@ -42,6 +42,8 @@ CONFIG = LlamaConfig(
     tie_word_embeddings=True,
 )
 TEXT = [n * n % 211 for n in range(40)]
+ROWS = wide_rows()
+needs_vnni = pytest.mark.skipif(ROWS is None, reason="this processor has no VNNI")
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +58,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> EngineStore:
 
 @pytest.fixture(scope="module")
 def directory(source: Path, store: EngineStore) -> Path:
+    if ROWS is None:
+        pytest.skip("this processor has no VNNI")
     checkpoint = open_checkpoint(source)
     wanted = plan(checkpoint, name="tiny", recipe=Recipe(precision="int4", wide=True))
     return build(checkpoint, wanted, store, lambda line: None).directory
@@ -87,6 +91,7 @@ def test_long_passes_are_closer_to_the_checkpoint_than_four_bits(
     assert off[True] < off[False]
 
 
+@needs_vnni
 def test_halves_with_biases_are_put_together_again(tmp_path: Path) -> None:
     biased = msgspec.structs.asdict(CONFIG) | {"model_type": "llama", "mlp_bias": True}
     checkpoint = open_checkpoint(write_random_model(tmp_path / "biased", biased))
@@ -99,10 +104,11 @@ def test_halves_with_biases_are_put_together_again(tmp_path: Path) -> None:
 
 
 def test_short_passes_and_deterministic_models_do_not_use_it(directory: Path) -> None:
+    assert ROWS is not None
     architecture = load_manifest(directory).architecture
     models = {
         (wide, even): OnnxModel(
-            directory / GRAPH_FILE, architecture, rows=wide_rows(), wide=wide, even=even
+            directory / GRAPH_FILE, architecture, rows=ROWS, wide=wide, even=even
         )
         for wide in (True, False)
         for even in (True, False)
@@ -117,12 +123,12 @@ def test_short_passes_and_deterministic_models_do_not_use_it(directory: Path) ->
     assert same(False, WIDE_TOKENS - 1)
     assert not same(False, WIDE_TOKENS)
     assert same(True, WIDE_TOKENS)
-    for rows in (wide_rows() - 1, wide_rows()):
+    for rows in (ROWS - 1, ROWS):
         for each in models.values():
             for row in range(rows):
                 each.extend(row, TEXT[:5], 0, [4])
         one, other = (models[wide, False].decode([7] * rows, [5] * rows) for wide in (True, False))
-        assert (one.tolist() == other.tolist()) == (rows < wide_rows())
+        assert (one.tolist() == other.tolist()) == (rows < ROWS)
 
 
 def test_the_manifest_tells_what_was_measured_and_files_are_hashed(
@@ -139,6 +145,7 @@ def test_the_manifest_tells_what_was_measured_and_files_are_hashed(
     assert again.relative_difference == pytest.approx(report.relative_difference, rel=1e-3)
 
 
+@pytest.mark.usefixtures("directory")
 def test_the_same_request_finds_it_and_another_builds(source: Path, store: EngineStore) -> None:
     checkpoint = open_checkpoint(source)
     reused = []
@@ -169,10 +176,20 @@ def test_what_has_no_rounded_weights_has_no_wide_graph() -> None:
         Recipe(wide=True)
 
 
-def test_a_cpu_with_tiles_takes_it_for_fewer_rows(tmp_path: Path) -> None:
+def test_how_many_rows_take_it_depends_on_the_cpu(tmp_path: Path) -> None:
     cpu = tmp_path / "cpuinfo"
-    assert wide_rows(cpu) == WIDE_ROWS
+    assert wide_rows(cpu) is None
     cpu.write_text("model name\t: amx_int8\nflags\t\t: fpu avx512_vnni avx_vnni\n")
     assert wide_rows(cpu) == WIDE_ROWS
     cpu.write_text("processor\t: 0\nflags\t\t: fpu amx_bf16 amx_tile amx_int8 flush_l1d\n")
     assert wide_rows(cpu) == WIDE_ROWS_AMX < WIDE_ROWS
+    cpu.write_text("processor\t: 0\nFeatures\t: fp asimd asimddp\n")
+    assert wide_rows(cpu) == WIDE_ROWS
+
+
+def test_a_cpu_whose_int8_products_overflow_has_no_wide_graph(tmp_path: Path) -> None:
+    cpu = tmp_path / "cpuinfo"
+    cpu.write_text("flags\t\t: fpu avx2 avx512f avx512_bf16\n")
+    assert wide_rows(cpu) is None
+    with pytest.raises(VerificationFailed, match="no VNNI.*Build without the wide graph"):
+        require_wide(wide_rows(cpu))

@@ -40,7 +40,7 @@ class House:
         deadline = time.monotonic() + 120
         while True:
             try:
-                return Client(self.dirs.socket)
+                return Client(self.dirs.socket, timeout_s=120)
             except NoDaemon:
                 assert time.monotonic() < deadline
                 assert self.started[-1].poll() is None, self.started[-1].communicate()[1]

@@ -204,7 +204,7 @@ class Shared:
         deadline = time.monotonic() + 120
         while True:
             try:
-                Client(self.dirs.socket).close()
+                Client(self.dirs.socket, timeout_s=120).close()
                 return
             except NoDaemon:
                 assert time.monotonic() < deadline

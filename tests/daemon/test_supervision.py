@@ -36,7 +36,8 @@ from smysl_daemon.app import run
 
 async def make(dirs, config, report):
     report("status", "building")
-    await asyncio.sleep(float(os.environ.get("DELAY", "0")))
+    while "WAIT_FOR" in os.environ and not os.path.exists(os.environ["WAIT_FOR"]):
+        await asyncio.sleep(0.02)
     return fake.FakeService()
 
 def unix(name):
@@ -112,10 +113,12 @@ class Supervisor:
             self._ear.settimeout(PATIENCE_S)
         return False
 
-    def forget(self) -> None:
-        """Throw away what was told so far."""
-        while not self.hear_nothing(0.01):
-            pass
+    def forget(self) -> float:
+        """Throw away what was told so far. What is heard next was told after the moment that this gives."""
+        while True:
+            moment = time.monotonic()
+            if self.hear_nothing(0.01):
+                return moment
 
     def set(self, text: str) -> None:
         self.dirs.config.mkdir(exist_ok=True)
@@ -171,11 +174,12 @@ def test_the_supervisor_is_told_when_the_daemon_serves_and_when_it_goes(
 def test_the_watchdog_hears_beats_only_while_the_daemon_lives(supervisor: Supervisor) -> None:
     process = supervisor.start(WATCHDOG_USEC="200000")
     supervisor.hear_until("READY")
-    began = time.monotonic()
+    began = supervisor.forget()
     for _ in range(4):
         supervisor.hear_until("WATCHDOG")
     assert time.monotonic() - began >= 0.25
     process.send_signal(signal.SIGSTOP)
+    os.waitpid(process.pid, os.WUNTRACED)
     supervisor.forget()
     assert supervisor.hear_nothing(0.6)
     process.send_signal(signal.SIGCONT)
@@ -206,7 +210,7 @@ def test_a_start_that_fails_says_why_in_the_status(supervisor: Supervisor) -> No
 
 
 def test_a_slow_start_asks_for_patience(supervisor: Supervisor) -> None:
-    supervisor.handed("", DELAY="0.1")
+    supervisor.handed("")
     told = supervisor.hear()
     assert told == {"STATUS": "building", "EXTEND_TIMEOUT_USEC": "120000000"}
 
@@ -297,14 +301,19 @@ def test_a_daemon_started_by_its_socket_leaves_when_idle(supervisor: Supervisor)
 
 
 def test_a_client_waits_for_the_daemon_that_its_connection_starts(
-    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(client, "HANDSHAKE_TIMEOUT_S", 0.5)
-    name = supervisor.dirs.socket.name
-    process = supervisor.handed(f"hand(unix({name!r}))", DELAY="2")
+    name, go = supervisor.dirs.socket.name, tmp_path / "go"
+    process = supervisor.handed(f"hand(unix({name!r}))", WAIT_FOR=str(go))
     until(lambda: (found := read_holder(supervisor.dirs.lock)) is not None and bool(found.how))
     said: list[str] = []
-    with connect(supervisor.dirs, start=False, tell=said.append) as connected:
+
+    def tell(words: str) -> None:
+        said.append(words)
+        go.touch()
+
+    with connect(supervisor.dirs, start=False, tell=tell) as connected:
         assert connected.welcome.pid == process.pid
     assert said == ["the daemon is starting"]
 

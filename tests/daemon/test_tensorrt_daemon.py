@@ -103,8 +103,9 @@ class Daemon:
         return self.dirs.log.read_text().count("the worker of TensorRT-LLM ended (")
 
     def noted(self) -> list[dict[str, Any]]:
-        lines = self.calls.read_text().splitlines() if self.calls.exists() else []
-        return [json.loads(line) for line in lines]
+        text = self.calls.read_text() if self.calls.exists() else ""
+        # the worker may be in the middle of the last one
+        return [json.loads(line) for line in text.split("\n")[:-1]]
 
     def end(self) -> None:
         if self.process is not None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from smysl_daemon import unloading
 from smysl_daemon.config import Config
 from smysl_daemon.local import LocalService
 from smysl_daemon.managed import Managed
@@ -51,7 +52,9 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf() -> Shelf:
+def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    # whatever other tests have left in this process would be gone through at each unloading
+    monkeypatch.setattr(unloading, "_give_memory_back", lambda: None)
     return Shelf()
 
 

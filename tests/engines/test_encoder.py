@@ -239,7 +239,7 @@ class Slow:
     def states(self, texts: list[list[int]]) -> Any:
         self.passes.append(texts[0][0])
         self.began.release()
-        assert self.go.acquire(timeout=10)
+        assert self.go.acquire(timeout=60)
         return np.ones((len(texts), max(map(len, texts)), 2), np.float32)
 
 
@@ -262,7 +262,7 @@ def started(work: Any) -> threading.Thread:
 def test_callers_take_turns_pass_by_pass(slow: tuple[EncoderEngine, Slow]) -> None:
     engine, model = slow
     long = started(lambda: engine.embed([[1]] * 4))
-    assert model.began.acquire(timeout=10)
+    assert model.began.acquire(timeout=60)
     short = started(lambda: engine.embed([[2]]))
     while engine.stats().waiting < 4:
         time.sleep(0.001)
@@ -289,7 +289,7 @@ def test_closing_ends_whoever_waits_with_an_error(slow: tuple[EncoderEngine, Slo
             errors.append(error)
 
     callers = [started(ask) for _ in range(3)]
-    assert model.began.acquire(timeout=10)
+    assert model.began.acquire(timeout=60)
     closing = started(engine.close)
     # the running pass must not end before the queue is shut, or the next one begins
     while not engine._worker._shutdown:
@@ -298,7 +298,7 @@ def test_closing_ends_whoever_waits_with_an_error(slow: tuple[EncoderEngine, Slo
         pass
     model.go.release()
     for thread in (*callers, closing):
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
     assert [type(error) for error in errors] == [EngineClosed] * 3
     engine.close()
@@ -331,7 +331,7 @@ def test_an_engine_nobody_holds_ends_its_thread(directory: Path) -> None:
     assert threads() == before + 1
     del engine
     gc.collect()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while threads() != before and time.monotonic() < deadline:
         time.sleep(0.01)
     assert threads() == before

@@ -7,7 +7,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -194,7 +196,7 @@ async def test_cancelling_ends_the_stream_and_the_engine_serves_on(engine: Engin
         stream.cancel()
         stream.cancel()
     for stream in streams:
-        _, finish = await asyncio.wait_for(collect(stream), 10)
+        _, finish = await asyncio.wait_for(collect(stream), 60)
         assert finish.reason in ("cancelled", "length")
     _, finish = await collect(engine.submit(Call(prompt=PROMPT, sampling=SAMPLED)))
     assert finish.reason == "length"
@@ -206,7 +208,7 @@ async def test_a_consumer_that_breaks_off_frees_its_row(directory: Path) -> None
         break
     gc.collect()
     call = Call(prompt=(2,), sampling=Sampling(max_tokens=2))
-    _, finish = await asyncio.wait_for(collect(engine.submit(call)), 10)
+    _, finish = await asyncio.wait_for(collect(engine.submit(call)), 60)
     assert finish.reason == "length"
     engine.close()
 
@@ -240,7 +242,7 @@ async def test_a_failing_step_fails_its_calls_and_the_next_ones_run(
         patch.setattr(OnnxModel, "decode", fail)
         with pytest.raises(EngineError, match="out of memory"):
             await asyncio.wait_for(
-                collect(engine.submit(Call(prompt=PROMPT, sampling=SAMPLED))), 10
+                collect(engine.submit(Call(prompt=PROMPT, sampling=SAMPLED))), 60
             )
     _, finish = await collect(engine.submit(Call(prompt=PROMPT, sampling=SAMPLED)))
     assert finish.reason == "length"
@@ -259,7 +261,7 @@ async def test_a_dead_thread_ends_every_call_and_refuses_the_next(
         streams.append(engine.submit(Call(prompt=PROMPT, sampling=SAMPLED)))
     for stream in streams:
         with pytest.raises(EngineClosed, match="MemoryError"):
-            await asyncio.wait_for(collect(stream), 10)
+            await asyncio.wait_for(collect(stream), 60)
     with pytest.raises(EngineClosed, match="died"):
         engine.submit(Call(prompt=PROMPT, sampling=SAMPLED))
     engine.close()
@@ -273,7 +275,7 @@ async def test_closing_cancels_what_runs_and_refuses_what_comes(directory: Path)
     engine.close()
     engine.close()
     for stream in streams:
-        _, finish = await asyncio.wait_for(collect(stream), 10)
+        _, finish = await asyncio.wait_for(collect(stream), 60)
         assert finish.reason in ("cancelled", "length")
     with pytest.raises(EngineClosed):
         engine.submit(Call(prompt=PROMPT, sampling=SAMPLED))
@@ -290,7 +292,7 @@ def test_an_engine_nobody_holds_ends_its_thread(directory: Path) -> None:
     assert threads() == before + 1
     del engine
     gc.collect()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while threads() != before and time.monotonic() < deadline:
         time.sleep(0.01)
     assert threads() == before
@@ -321,24 +323,33 @@ async def test_texts_to_embed_take_turns_with_running_calls(
 ) -> None:
     done: list[str] = []
     hidden, decode = OnnxModel.hidden, OnnxModel.decode
+    begun, submitted = threading.Event(), threading.Event()
 
-    def slow_hidden(*arguments: Any) -> Any:
+    def noted_hidden(*arguments: Any) -> Any:
         done.append("text")
-        time.sleep(0.002)
+        begun.set()
+        assert submitted.wait(60)
         return hidden(*arguments)
 
-    def slow_decode(*arguments: Any) -> Any:
+    def noted_decode(*arguments: Any) -> Any:
         done.append("step")
-        time.sleep(0.002)
         return decode(*arguments)
 
-    monkeypatch.setattr(OnnxModel, "hidden", slow_hidden)
-    monkeypatch.setattr(OnnxModel, "decode", slow_decode)
-    stream = engine.submit(Call(prompt=PROMPT, sampling=Sampling(max_tokens=50)))
-    await asyncio.to_thread(engine.embed, [PROMPT] * 25)
+    monkeypatch.setattr(OnnxModel, "hidden", noted_hidden)
+    monkeypatch.setattr(OnnxModel, "decode", noted_decode)
+    # by this clock a text takes as long as a step
+    ticks = count()
+    monkeypatch.setattr(onnx_module, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
+    embedding = asyncio.create_task(asyncio.to_thread(engine.embed, [PROMPT] * 25))
+    await asyncio.to_thread(begun.wait, 60)
+    # drawn, so that nothing repeats itself and each step gives one token
+    sampling = Sampling(temperature=1.0, max_tokens=50)
+    stream = engine.submit(Call(prompt=PROMPT, sampling=sampling))
+    submitted.set()
+    await embedding
     await collect(stream)
     first, last = done.index("text"), len(done) - done[::-1].index("text")
-    assert done[first:last].count("step") >= 3
+    assert done[first:last].count("step") >= 20, done
 
 
 async def test_modes_that_compute_other_bits_share_no_snapshots(
@@ -494,7 +505,7 @@ async def test_a_call_that_is_late_ends_with_what_it_has(directory: Path) -> Non
     engine = OnnxEngine(directory, max_batch=1)
     first = engine.submit(Call(prompt=(1,), sampling=Sampling(max_tokens=60)))
     late = engine.submit(Call(prompt=(2,), sampling=Sampling(max_tokens=60), timeout_s=1e-9))
-    _, finish = await asyncio.wait_for(collect(late), 10)
+    _, finish = await asyncio.wait_for(collect(late), 60)
     assert finish.reason == "deadline"
     _, finish = await collect(first)
     assert finish.reason == "length"

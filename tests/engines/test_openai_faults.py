@@ -155,14 +155,15 @@ async def test_a_reply_that_makes_no_sense_is_no_answer(
 async def test_a_server_that_says_nothing_is_given_up_in_time(
     server: FakeServer, opened: Open
 ) -> None:
-    engine = opened(server.url, patience=Patience(first_token_s=0.2, next_token_s=0.2))
-    assert engine.connect() is None
-    server.faults.append(Fault(silent=0))
-    with pytest.raises(ServerSilent, match="first_token_seconds"):
-        await said(engine)
-    server.faults.append(Fault(silent=4))
-    with pytest.raises(ServerSilent, match="next_token_seconds"):
-        await said(engine)
+    for silent, patience, words in (
+        (0, Patience(first_token_s=0.2, next_token_s=PATIENCE_S), "first_token_seconds"),
+        (4, Patience(first_token_s=PATIENCE_S, next_token_s=0.2), "next_token_seconds"),
+    ):
+        engine = opened(server.url, patience=patience)
+        assert engine.connect() is None
+        server.faults.append(Fault(silent=silent))
+        with pytest.raises(ServerSilent, match=words):
+            await said(engine)
     assert await asyncio.to_thread(server.dropped.acquire, timeout=PATIENCE_S)
 
 

@@ -27,9 +27,9 @@ async def test_a_consumer_is_woken_by_another_thread() -> None:
     first = asyncio.ensure_future(anext(stream))
     await asyncio.sleep(0)
     threading.Thread(target=channel.put, args=([7], [])).start()
-    assert await asyncio.wait_for(first, 5) == Delta((7,))
+    assert await asyncio.wait_for(first, 60) == Delta((7,))
     threading.Thread(target=channel.end, args=(END,)).start()
-    assert await asyncio.wait_for(anext(stream), 5) == END
+    assert await asyncio.wait_for(anext(stream), 60) == END
     with pytest.raises(StopAsyncIteration):
         await anext(stream)
 

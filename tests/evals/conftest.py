@@ -169,7 +169,7 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             yield
         finally:
             process.kill()  # a slow question must not make the test wait for it
-            process.wait(10)
+            process.wait(60)
 
 
 STARTER = """#!{python}

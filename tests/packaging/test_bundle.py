@@ -18,7 +18,8 @@ SIZE_LIMIT = 300_000_000
 """Bytes of everything that is installed, without pip itself."""
 QUESTION = "Tom has 12 apples and gives 5 to Anna. How many are left?"
 
-pytestmark = pytest.mark.slow
+# the first test waits for two fixtures as well: wheels are fetched, an engine is built, all of it is installed
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 class Home(NamedTuple):

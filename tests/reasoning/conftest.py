@@ -32,7 +32,9 @@ Lines = Sequence[str]
 
 # a busy machine is no reason to fail, and the dialect is the same for every example
 settings.register_profile(
-    "reasoning", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    "reasoning",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("reasoning")
 

@@ -728,7 +728,7 @@ async def test_what_is_given_up_survives_a_crash_and_spares_greedy_replies(
     runtime = made(0.003)
     run = await runtime.start(RunRequest(question=QUESTION, program="vote", options={"samples": 3}))
     (walk,) = runtime._walks.values()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while walk.calls.usage.generated_tokens < 60:
             await asyncio.sleep(0.002)
     await runtime.suspend()

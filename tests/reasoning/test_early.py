@@ -124,9 +124,9 @@ class Slow(ScriptedEngine):
 
 async def finished_early(runtime: Runtime, engine: Slow, program: str, **options: object):  # type: ignore[no-untyped-def]
     run = await runtime.start(RunRequest(question=QUESTION, program=program, options=options))
-    await asyncio.wait_for(engine.reached.wait(), 20)
+    await asyncio.wait_for(engine.reached.wait(), 60)
     await runtime.finish(run.session)
-    return await asyncio.wait_for(run.result(), 20)
+    return await asyncio.wait_for(run.result(), 60)
 
 
 async def test_a_search_that_is_ended_early_answers_with_its_best_finished_state(

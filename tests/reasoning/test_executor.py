@@ -146,7 +146,7 @@ async def test_steps_that_do_not_wait_for_each_other_run_side_by_side() -> None:
     meet = asyncio.Barrier(4)
 
     async def met() -> Value:
-        await asyncio.wait_for(meet.wait(), 5)
+        await asyncio.wait_for(meet.wait(), 60)
         return Value()
 
     made = world(think=lambda spot, inputs: met())

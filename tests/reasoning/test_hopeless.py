@@ -341,7 +341,7 @@ async def test_a_pause_changes_nothing_of_what_is_given_up(
         RunRequest(question=QUESTION, program="vote", seed=seed, options=options)
     )
     (walk,) = runtime._walks.values()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while walk.calls.usage.generated_tokens < 40:
             await asyncio.sleep(0.002)
     await runtime.pause(run.session)
@@ -364,7 +364,7 @@ async def test_a_crash_in_the_middle_changes_nothing_of_what_is_given_up(
         run = await runtime.start(request)
         if crash:
             (walk,) = runtime._walks.values()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while walk.calls.usage.generated_tokens < 60:
                     await asyncio.sleep(0.002)
             await runtime.suspend()

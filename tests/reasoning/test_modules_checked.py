@@ -367,7 +367,7 @@ async def test_a_reflecting_run_can_be_cancelled_and_answer_at_once(
     engine = judging(QUESTION, LONG, [LONG], right_so_far, seconds_per_token=0.02)
     runtime = running(engine)
     run = await runtime.start(RunRequest(question=QUESTION, program="reflect"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not any(node.kind == "critique" for node in store.run_nodes(run.id)):
             await asyncio.sleep(0.01)
     await runtime.finish(run.session)

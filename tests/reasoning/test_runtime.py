@@ -25,12 +25,21 @@ HALF = ["story 1", "step n0 / n1", "answer n2"]
 TWICE = ["story 1", "step n0 * n1", "answer n2"]
 MORE = ["story 1", "step n0 + n1", "answer n2"]
 
+PATIENCE_S = 60.0
+"""A machine that does other work is slow, not broken."""
+
 Speaking = Callable[..., ScriptedEngine]
 Running = Callable[[ScriptedEngine], Runtime]
 
 
 async def events_of(run: Run) -> list[Event]:
     return [event async for event in run.watch()]
+
+
+async def until(met: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not met():
+            await asyncio.sleep(0.002)
 
 
 async def ask(
@@ -308,13 +317,12 @@ async def test_a_watcher_that_leaves_or_stalls_does_not_hold_the_run(
 async def test_cancel_frees_the_engine_and_ends_every_node(
     speaking: Speaking, running: Running, store: Store
 ) -> None:
-    engine = speaking(QUESTION, HALF, seconds_per_token=5.0)
+    engine = speaking(QUESTION, HALF, seconds_per_token=3600.0)
     run = await running(engine).start(RunRequest(question=QUESTION))
-    await asyncio.sleep(0.02)
-    assert engine.running == 6
+    await until(lambda: engine.running == 6)
     run.cancel()
     run.cancel()
-    finished = await asyncio.wait_for(run.result(), 1.0)
+    finished = await asyncio.wait_for(run.result(), PATIENCE_S)
     assert (finished.outcome, finished.answer) == ("cancelled", None)
     assert engine.running == 0
     nodes = store.session_nodes(run.session)
@@ -356,13 +364,21 @@ async def test_a_spent_time_budget_answers_with_what_is_there(
 
     class SlowCheck(ScriptedEngine):
         def submit(self, call: Call):  # type: ignore[no-untyped-def]
-            self._seconds_per_token = 30.0 if call.constraint is not None else 0.0
+            self._seconds_per_token = 3600.0 if call.constraint is not None else 0.0
             return super().submit(call)
 
     engine = SlowCheck(answer, context=1024)
-    _, finished = await ask(running(engine), budget_seconds=0.5)
+    runtime = running(engine)
+    run = await runtime.start(RunRequest(question=QUESTION, budget_seconds=60))
+    await until(lambda: any(call.constraint is not None for call in engine.calls))
+    (walk,) = runtime._walks.values()
+    # as if it had worked for an hour by now
+    walk.calls.clock._counted += 3600
+    assert walk.calls.clock.on_change is not None
+    walk.calls.clock.on_change()
+    finished = await asyncio.wait_for(run.result(), PATIENCE_S)
     assert (finished.outcome, finished.answer, finished.verdict) == ("done", "24", "budget")
-    assert "0.5 s" in finished.message
+    assert "60 s" in finished.message
 
 
 async def test_a_spent_token_budget_stops_the_run(speaking: Speaking, running: Running) -> None:

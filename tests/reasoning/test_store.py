@@ -588,10 +588,10 @@ def test_a_full_disk_fails_every_write_of_its_transaction_and_no_other(store: St
 
     def hold(db: sqlite3.Connection) -> None:
         entered.set()
-        leave.wait(10)
+        leave.wait(60)
 
     held = store.write(hold)
-    entered.wait(10)
+    entered.wait(60)
     first = store.put_soon([node("n1")], run="r")
     full = store.write(lambda db: db.execute("PRAGMA max_page_count = 1").fetchone())
     big = store.put_soon([node("n2", "x" * 10**6)], run="r")

@@ -319,9 +319,9 @@ def wait_until_gone(process: int) -> None:
     while time.monotonic() < until:
         try:
             state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             return
-        if state == "Z":
+        if state in "ZX":
             return
         time.sleep(0.02)
     raise AssertionError(f"process {process} has not ended")

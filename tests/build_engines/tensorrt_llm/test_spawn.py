@@ -25,9 +25,9 @@ def test_what_a_process_leaves_running_is_ended_also_in_a_group_of_its_own(tmp_p
     place = Path(f"/proc/{left.read_text().strip()}/stat")
     try:
         state = place.read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return
-    assert state == "Z"  # nobody may be there to collect it
+    assert state in "ZX"  # nobody may be there to collect it
 
 
 def test_what_is_given_is_read_whole() -> None:

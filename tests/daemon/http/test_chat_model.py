@@ -527,7 +527,8 @@ async def test_a_client_that_leaves_frees_the_engine(
                     await anext(reply.aiter_lines())
             else:
                 with pytest.raises(httpx.ReadTimeout):
-                    await client.post("/v1/chat/completions", json=body, timeout=0.5)
+                    patience = httpx.Timeout(60, read=0.5)
+                    await client.post("/v1/chat/completions", json=body, timeout=patience)
         await running.until(lambda: service.engine.running == 0)
         await running.until(lambda: running.house.runs == 0)
 

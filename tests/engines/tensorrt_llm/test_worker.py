@@ -45,7 +45,7 @@ def alive(pid: int) -> bool:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return state != "Z"  # nobody may be there to collect it
+    return state not in "ZX"  # nobody may be there to collect it
 
 
 async def until(happened: Callable[[], bool]) -> None:
