@@ -17,7 +17,7 @@ from smysl_reasoning.errors import BadArchive, Inconsistent
 from smysl_reasoning.events import RunFinished
 from smysl_reasoning.graph import Graph, Placed
 from smysl_reasoning.history import Again, Change, Hold, Op
-from smysl_reasoning.ids import LENGTH, IdMaker
+from smysl_reasoning.ids import LENGTH, MEMORY, IdMaker
 from smysl_reasoning.nodes import FINAL, Edge, Node, value_hash
 from smysl_reasoning.rows import PLACED, Written, encode, insert_row, read_placed
 from smysl_reasoning.sessions import RUN, RunRecord, insert_run, read_run
@@ -116,6 +116,11 @@ def import_session(store: Store, document: bytes) -> str:
     as cancelled. Raises `BadArchive`, `StoreError`; then nothing is written.
     """
     archive = _decoded(document)
+    if archive.session.id == MEMORY:
+        raise BadArchive(
+            "this is the memory of a store, not a session; `smysl logs backup FILE` there copies it with all else, and "
+            "`smysl memory import` adds texts of files to the one that is here"
+        )
     _check(archive)
     _check_shown(archive)
     new_id = IdMaker()

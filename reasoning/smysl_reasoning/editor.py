@@ -16,7 +16,16 @@ from smysl_reasoning.edits import reworked
 from smysl_reasoning.errors import BadRequest, UnknownId
 from smysl_reasoning.graph import Graph, Placed
 from smysl_reasoning.history import Again, Change, Hold, OpKind
-from smysl_reasoning.nodes import ComputedData, Edge, Node, Stats, opens, value_hash
+from smysl_reasoning.ids import MEMORY
+from smysl_reasoning.nodes import (
+    ComputedData,
+    Edge,
+    Node,
+    PulledData,
+    Stats,
+    opens,
+    value_hash,
+)
 from smysl_reasoning.notes import told
 from smysl_reasoning.requests import Edit, check_text
 from smysl_reasoning.store import Store, View
@@ -55,6 +64,11 @@ class Editor:
             session = self._store.node(id).session
         except UnknownId:
             raise BadRequest(f"{reference!r} is a session; name one of its nodes") from None
+        if session == MEMORY:
+            raise BadRequest(
+                f"{id[:SHORT]} is a memory, not a node of a session; `smysl memory` edits, pins, mutes, links and "
+                "forgets it"
+            )
         view = self._store.view(session, branch)
         if id not in view.graph:
             raise BadRequest(
@@ -68,7 +82,7 @@ class Editor:
         new, data = reworked(node, text, self._values(found))
         if (new, data) == (node.text, node.data):
             raise BadRequest(f"node {node.id[:SHORT]} says that already; nothing was changed")
-        if opens(node) or node.kind in ("context", "note"):
+        if opens(node) or node.kind in ("context", "note") or isinstance(data, PulledData):
             self._check_question(found, node.id, new)
         return msgspec.structs.replace(
             node, text=new, data=data, recipe=None, status="done", stats=Stats()
@@ -84,9 +98,10 @@ class Editor:
         """Attach a note to a node: everything that is derived after it reads the note."""
         found = self.find(reference, branch)
         written = check_text(text, "the note")
-        if found.node.kind == "note":
+        if found.node.kind == "note" or isinstance(found.node.data, PulledData):
+            what = "note" if found.node.kind == "note" else "memory told like a note"
             raise BadRequest(
-                f"node {found.node.id[:SHORT]} is a note itself; edit it, or attach a note to what it is at"
+                f"node {found.node.id[:SHORT]} is a {what} itself; edit it, or attach a note to what it is at"
             )
         note = Node(
             id=self._new_id(),
@@ -195,7 +210,7 @@ class Editor:
             hold=hold,
         )
         placed = (new if id == node.id else found.graph.placed(id) for id in found.graph)
-        return Graph(placed, found.graph.removed)
+        return Graph(placed, found.graph.removed, found.graph.outdated - {node.id})
 
     def _held(self, found: Found, node: Node) -> Written:
         seen = tuple(
@@ -248,19 +263,23 @@ class Editor:
 
     def _check_question(self, found: Found, edited: str | None, text: str) -> None:
         """Raise `BadRequest` when the questions of the branch could not be read with the new words."""
-        notes = [
-            text if id == edited else found.graph.node(id).text
-            for id in found.graph
-            if found.graph.node(id).kind == "note"
-        ] + ([text] if edited is None else [])
+        added = [text] if edited is None else []
         for id in found.graph:
             node = found.graph.node(id)
             if not opens(node):
                 continue
             if id == edited:
                 node = msgspec.structs.replace(node, text=text)
+            fell = {one.node.id for one in found.graph.notes(id)}
+            notes = [
+                text if other == edited else found.graph.node(other).text
+                for other in found.graph
+                if found.graph.node(other).kind == "note" or other in fell
+            ]
             try:
-                told(self._dialect, self._dialect.read(self._text(found.graph, node)), notes)
+                told(
+                    self._dialect, self._dialect.read(self._text(found.graph, node)), notes + added
+                )
             except TooManyQuantities as error:
                 raise BadRequest(str(error)) from None
 

@@ -18,7 +18,9 @@ from smysl_reasoning.history import Again, Hold
 from smysl_reasoning.nodes import Edge, Kind, Node, Status
 
 ATTACHED = "at"
-"""Role of the edge from a note to the node it is put at. The note does not rest on that node: a person wrote it."""
+"""Role of the edge from a note, or a memory that fell there, to the node it is put at. It does not rest on that node: a
+person wrote it, or the memory says so."""
+ATTACHABLE = frozenset({"note", "memory"})
 COMPARED_BY_WORDS = 20_000
 """Characters of the longest text that is compared word by word; a longer one is compared line by line."""
 
@@ -74,11 +76,16 @@ class Graph:
     """The nodes that one branch shows. Never changes; whatever it lists twice it lists in the same order."""
 
     def __init__(
-        self, placed: Iterable[Placed], removed: Iterable[tuple[str | None, str]] = ()
+        self,
+        placed: Iterable[Placed],
+        removed: Iterable[tuple[str | None, str]] = (),
+        outdated: Iterable[str] = (),
     ) -> None:
         """`placed` in order of writing. Inputs may name nodes that are not among them. `removed` are the
-        places (root, place) of nodes that a person took out."""
+        places (root, place) of nodes that a person took out, `outdated` the nodes that hold of the memory what is
+        not so any more."""
         self.removed = frozenset(removed)
+        self.outdated = frozenset(outdated)
         nodes = list(placed)
         self._placed = {one.node.id: one for one in nodes}
         self._given = len(nodes)
@@ -114,7 +121,7 @@ class Graph:
         return list(self._users.get(id, ()))
 
     def notes(self, id: str) -> list[Placed]:
-        """Notes put at `id`, oldest first."""
+        """Notes put at `id`, and memories that fell there, oldest first."""
         self._placed[id]
         return list(self._notes.get(id, ()))
 
@@ -151,12 +158,12 @@ class Graph:
         ]
 
     def main_input(self, id: str) -> str | None:
-        """Of the inputs that are no context and no note the one with the longest way down, the last of equals:
-        where `id` goes on from. For a note, the node that it is put at. None where there is none."""
+        """Of the inputs that are no context and no note (or memory told like one) the one with the longest way down,
+        the last of equals: where `id` goes on from. For what is put at a node, that node. None where there is none."""
         edges = [
             edge.node
             for edge in self.inputs(id)
-            if self.node(edge.node).kind not in ("context", "note") or edge.role == ATTACHED
+            if edge.role == ATTACHED or not _told(self.node(edge.node))
         ]
         return max(reversed(edges), key=self._depths.__getitem__, default=None)
 
@@ -179,7 +186,7 @@ class Graph:
 
         Stale is what a program made, no person holds, and that is asked for again and not made so yet, was
         cancelled, lacks an input, rests on a stale node or on another value than is shown now, or has not seen a
-        note that is put at an input. What a person wrote or holds stops the wave.
+        note that is put at an input, or is `disturbed`. What a person wrote or holds stops the wave.
         """
         return [id for id in self._stale if root is None or self._placed[id].root == root]
 
@@ -190,7 +197,7 @@ class Graph:
         outdated: set[str] = set()
         for user in listed:
             one = self._placed[user]
-            attached = one.node.kind == "note"
+            attached = one.node.kind in ATTACHABLE
             for number, edge in enumerate(one.node.inputs):
                 if edge.node in roles and not (attached and edge.role == ATTACHED):
                     roles[edge.node][edge.role] = None
@@ -214,6 +221,22 @@ class Graph:
             milliseconds=round(sum(node.stats.milliseconds for node in nodes), 3),
         )
 
+    @cached_property
+    def disturbed(self) -> frozenset[str]:
+        """What holds of the memory what is not so any more, or fell into a question that says something else now;
+        without what a person holds."""
+        fell = (id for id, one in self._placed.items() if one.hold is None and self._fell(one))
+        return self.outdated.union(fell)
+
+    def _fell(self, one: Placed) -> bool:
+        """Whether it is a memory that fell into other words than stand there now."""
+        return (one.node.kind == "memory" and one.node.recipe is not None) and any(
+            edge.role == ATTACHED
+            and edge.node in self._placed
+            and _saw_another(one.seen, number, self._placed[edge.node])
+            for number, edge in enumerate(one.node.inputs)
+        )
+
     def check(self) -> None:
         """Each node is shown once and none rests on itself. Raises `Inconsistent`."""
         if self._given != len(self._placed):
@@ -230,7 +253,8 @@ class Graph:
             if one.node.recipe is None or one.hold is not None:
                 continue
             asked = one.again is not None and not one.again.done
-            if asked or one.node.status == "cancelled" or self._moved(one, found):
+            changed = asked or id in self.disturbed or one.node.status == "cancelled"
+            if changed or self._moved(one, found):
                 found[id] = None
         return found
 
@@ -247,7 +271,7 @@ class Graph:
     def _notes(self) -> dict[str, list[Placed]]:
         notes: dict[str, list[Placed]] = {}
         for one in self._placed.values():
-            if one.node.kind == "note":
+            if one.node.kind in ATTACHABLE:
                 for target in {edge.node for edge in one.node.inputs if edge.role == ATTACHED}:
                     notes.setdefault(target, []).append(one)
         return notes
@@ -302,7 +326,7 @@ class Graph:
     def _moved(self, one: Placed, stale: dict[str, None]) -> bool:
         """Whether anything that `one` was made from is not as it was."""
         placed, notes = self._placed, self._notes
-        attached = one.node.kind == "note"
+        attached = one.node.kind in ATTACHABLE
         for number, edge in enumerate(one.node.inputs):
             if attached and edge.role == ATTACHED:
                 continue
@@ -319,9 +343,16 @@ class Graph:
 
 def _rests_on(node: Node) -> Sequence[Edge]:
     """The inputs that decide what the node says."""
-    if node.kind != "note":
+    if node.kind not in ATTACHABLE:
         return node.inputs
     return [edge for edge in node.inputs if edge.role != ATTACHED]
+
+
+def _told(node: Node) -> bool:
+    """It is told beside what a node goes on from."""
+    return node.kind in ("context", "note") or any(
+        edge.role == ATTACHED for edge in node.inputs if node.kind in ATTACHABLE
+    )
 
 
 def _saw_another(seen: Sequence[str], number: int, source: Placed) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from smysl_reasoning.connection import BACKUP
 from smysl_reasoning.errors import StoreCorrupt
+from smysl_reasoning.ids import MEMORY
 from smysl_reasoning.nodes import value_hash
 from smysl_reasoning.rows import PLACED, read_placed
 
@@ -57,6 +58,24 @@ LAWS = {
         "SELECT c.node FROM changes c LEFT JOIN nodes n "
         "ON n.id = c.node AND n.revision = c.revision WHERE c.revision IS NOT NULL AND n.id IS NULL"
     ),
+    "memories that are not what their node says last": (
+        "SELECT m.id FROM memories m LEFT JOIN nodes n ON n.id = m.id AND n.revision = m.revision "
+        f"AND n.kind = 'memory' AND n.session = '{MEMORY}' WHERE n.id IS NULL "
+        "OR EXISTS (SELECT 1 FROM nodes WHERE id = m.id AND revision > m.revision)"
+    ),
+    "nodes beside the memories in their session": (
+        f"SELECT id FROM nodes WHERE session = '{MEMORY}' AND id NOT IN (SELECT id FROM memories)"
+    ),
+    "memories that are forgotten and there": (
+        "SELECT id FROM memories_forgotten WHERE id IN (SELECT id FROM nodes)"
+    ),
+    "links that do not join two memories": (
+        "SELECT a FROM memory_links WHERE a >= b OR weight <= 0 OR weight > 1 "
+        "OR a NOT IN (SELECT id FROM memories) OR b NOT IN (SELECT id FROM memories)"
+    ),
+    "uses of memories that do not exist": (
+        "SELECT memory FROM memory_uses WHERE memory NOT IN (SELECT id FROM memories)"
+    ),
 }
 
 
@@ -83,4 +102,5 @@ def check(db: sqlite3.Connection, path: Path) -> None:
 def check_search(db: sqlite3.Connection) -> None:
     """Raise `sqlite3.DatabaseError` unless the search finds what is there. FTS5 takes the question
     as a write."""
-    db.execute("INSERT INTO nodes_fts (nodes_fts, rank) VALUES ('integrity-check', 1)")
+    for table in ("nodes_fts", "memories_fts"):
+        db.execute(f"INSERT INTO {table} ({table}, rank) VALUES ('integrity-check', 1)")

@@ -1,6 +1,6 @@
 """Brings a database file to the schema of this version, one recorded step after another.
 
-Each step runs in one transaction with the row that records it. The list only grows at its end.
+What is pending runs in one transaction with the rows that record it. The list only grows at its end.
 Knows SQL and files; of nodes only their columns.
 """
 
@@ -13,6 +13,8 @@ from pathlib import Path
 
 from smysl_reasoning.connection import BACKUP
 from smysl_reasoning.errors import StoreCorrupt, StoreTooNew, StoreUnusable
+from smysl_reasoning.ids import MEMORY, IdMaker
+from smysl_reasoning.memory.nearness import informative, same_words
 
 APPLICATION_ID = 0x736D736C
 """`smsl`: marks a SQLite file as ours."""
@@ -204,7 +206,137 @@ def _sum_up_costs(db: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _second)
+def _third(db: sqlite3.Connection) -> None:
+    """Long-term memory: a session of memories, their links, uses and words."""
+    db.execute(
+        """CREATE TABLE memories (
+            number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, revision INTEGER NOT NULL,
+            source TEXT NOT NULL, origin TEXT, created REAL NOT NULL,
+            pinned INTEGER NOT NULL DEFAULT 0, muted INTEGER NOT NULL DEFAULT 0,
+            words INTEGER NOT NULL, said TEXT NOT NULL)"""
+    )
+    db.execute("CREATE INDEX memories_by_words ON memories (said)")
+    db.execute("CREATE INDEX memories_by_origin ON memories (origin) WHERE origin IS NOT NULL")
+    db.execute("CREATE INDEX memories_pinned ON memories (id) WHERE pinned")
+    db.execute("CREATE TABLE memories_forgotten (id TEXT NOT NULL UNIQUE)")
+    db.execute(
+        """CREATE TABLE memory_links (
+            a TEXT NOT NULL, b TEXT NOT NULL, weight REAL NOT NULL, origin TEXT NOT NULL,
+            cut INTEGER NOT NULL DEFAULT 0, UNIQUE (a, b))"""
+    )
+    db.execute("CREATE INDEX memory_links_back ON memory_links (b)")
+    db.execute(
+        "CREATE TABLE memory_uses ("
+        "memory TEXT NOT NULL, at REAL NOT NULL, session TEXT NOT NULL, node TEXT NOT NULL)"
+    )
+    db.execute("CREATE INDEX memory_uses_by_memory ON memory_uses (memory, at)")
+    db.execute("CREATE INDEX nodes_recalled ON nodes (session) WHERE kind = 'memory'")
+    _make_memories_searchable(db)
+    _take_memories_in(db)
+
+
+def _make_memories_searchable(db: sqlite3.Connection) -> None:
+    db.execute(
+        "CREATE VIEW memory_texts AS SELECT m.number AS number, n.text AS text "
+        "FROM memories m JOIN nodes n ON n.id = m.id AND n.revision = m.revision"
+    )
+    db.execute(
+        "CREATE VIRTUAL TABLE memories_fts USING fts5 (text, content = 'memory_texts', "
+        "content_rowid = 'number', tokenize = 'porter unicode61 remove_diacritics 2')"
+    )
+    db.execute("CREATE VIRTUAL TABLE memories_in USING fts5vocab (memories_fts, instance)")
+    db.execute("CREATE VIRTUAL TABLE memories_having USING fts5vocab (memories_fts, row)")
+    gone = (
+        "INSERT INTO memories_fts (memories_fts, rowid, text) SELECT 'delete', old.number, text "
+        "FROM nodes WHERE id = old.id AND revision = old.revision;"
+    )
+    come = (
+        "INSERT INTO memories_fts (rowid, text) SELECT new.number, text "
+        "FROM nodes WHERE id = new.id AND revision = new.revision;"
+    )
+    db.execute(f"CREATE TRIGGER memories_come AFTER INSERT ON memories BEGIN {come} END")
+    db.execute(
+        "CREATE TRIGGER memories_change AFTER UPDATE OF revision ON memories "
+        f"BEGIN {gone} {come} END"
+    )
+    db.execute(f"CREATE TRIGGER memories_go AFTER DELETE ON memories BEGIN {gone} END")
+
+
+def _take_memories_in(db: sqlite3.Connection) -> None:
+    """What `remember` kept in ordinary sessions, as these show it, each text once."""
+    shown: list[tuple[str, str, str, bytes, str, str]] = []
+    for (session,) in db.execute("SELECT id FROM sessions ORDER BY id").fetchall():
+        shown += db.execute(
+            """WITH RECURSIVE path (id) AS (
+                SELECT b.head FROM branches b JOIN sessions s ON s.id = b.session
+                WHERE s.id = ? AND b.name = s.branch AND b.head IS NOT NULL
+                UNION ALL
+                SELECT ops.parent FROM ops JOIN path USING (id) WHERE ops.parent IS NOT NULL),
+            said AS (
+                SELECT node, revision, first_value(op) OVER (PARTITION BY node ORDER BY op) AS first,
+                    row_number() OVER (PARTITION BY node ORDER BY op DESC, seq DESC) AS ago
+                FROM path JOIN changes ON changes.op = path.id)
+            SELECT n.id, n.session, n.text, n.data, n.value_hash, o.created FROM said
+            JOIN nodes n ON n.id = said.node AND n.revision = said.revision
+            JOIN ops o ON o.id = said.first
+            WHERE said.ago = 1 AND n.kind = 'memory' AND n.status = 'done'
+                AND json_extract(CAST(n.data AS TEXT), '$.type') = 'memory'
+            ORDER BY n.seq""",
+            (session,),
+        ).fetchall()
+    if shown:
+        _write_memories(db, shown)
+
+
+def _write_memories(
+    db: sqlite3.Connection, shown: list[tuple[str, str, str, bytes, str, str]]
+) -> None:
+    now = datetime.now(UTC).isoformat()
+    db.execute(
+        "INSERT INTO sessions (id, title, created, branch) VALUES (?, 'memory', ?, 'main')",
+        (MEMORY, now),
+    )
+    op = db.execute(
+        "INSERT INTO ops (session, kind, label, created) VALUES (?, 'import', ?, ?)",
+        (MEMORY, "what sessions have remembered", now),
+    ).lastrowid
+    db.execute(
+        "INSERT INTO branches (session, name, head, created) VALUES (?, 'main', ?, ?)",
+        (MEMORY, op, now),
+    )
+    db.execute(
+        "INSERT INTO moves (session, branch, head, cause, created) VALUES (?, 'main', ?, 'op', ?)",
+        (MEMORY, op, now),
+    )
+    new_id = IdMaker()
+    known = set[str]()
+    for origin, session, text, data, hash, created in shown:
+        said = same_words(text)
+        if said in known:
+            continue
+        known.add(said)
+        id = new_id()
+        db.execute(
+            "INSERT INTO nodes (id, revision, session, kind, text, data, inputs, recipe, value_hash, "
+            "status, stats) VALUES (?, 0, ?, 'memory', ?, ?, x'5b5d', x'6e756c6c', ?, 'done', x'7b7d')",
+            (id, MEMORY, text, data, hash),
+        )
+        db.execute("INSERT INTO changes (op, node, revision) VALUES (?, ?, 0)", (op, id))
+        db.execute(
+            "INSERT INTO memories (id, revision, source, origin, created, words, said) "
+            "VALUES (?, 0, ?, ?, ?, ?, ?)",
+            (
+                id,
+                f"run {session}",
+                origin,
+                datetime.fromisoformat(created).timestamp(),
+                len(informative(text)),
+                said,
+            ),
+        )
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _second, _third)
 """`user_version` is how many of these have been applied."""
 
 
@@ -271,10 +403,18 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
 
 
 def apply(db: sqlite3.Connection, until: int) -> None:
-    """Apply what is pending up to this version. Raises what SQLite raises; every step happens
-    wholly or not at all."""
-    for number in range(_pragma(db, "user_version"), until):
-        _apply(db, number)
+    """Apply what is pending up to this version. Raises what SQLite raises; then nothing of it has
+    happened."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        # another process may have been first while this one waited for the lock
+        for number in range(_pragma(db, "user_version"), until):
+            _apply(db, number)
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
 
 
 def _copy(db: sqlite3.Connection, path: Path, version: int) -> Path:
@@ -298,27 +438,15 @@ def _copy(db: sqlite3.Connection, path: Path, version: int) -> Path:
 
 
 def _apply(db: sqlite3.Connection, number: int) -> None:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        # another process may have been first while this one waited for the lock
-        if _pragma(db, "user_version") == number:
-            if number == 0:
-                db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                db.execute("CREATE TABLE migrations (name TEXT PRIMARY KEY, applied TEXT NOT NULL)")
-            MIGRATIONS[number](db)
-            db.execute(
-                "INSERT INTO migrations VALUES (?, ?)",
-                (
-                    f"{number + 1:04}{MIGRATIONS[number].__name__}",
-                    datetime.now(UTC).isoformat(),
-                ),
-            )
-            db.execute(f"PRAGMA user_version = {number + 1}")
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
+    if number == 0:
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute("CREATE TABLE migrations (name TEXT PRIMARY KEY, applied TEXT NOT NULL)")
+    MIGRATIONS[number](db)
+    db.execute(
+        "INSERT INTO migrations VALUES (?, ?)",
+        (f"{number + 1:04}{MIGRATIONS[number].__name__}", datetime.now(UTC).isoformat()),
+    )
+    db.execute(f"PRAGMA user_version = {number + 1}")
 
 
 def _pragma(db: sqlite3.Connection, name: str) -> int:

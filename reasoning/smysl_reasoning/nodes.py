@@ -136,18 +136,28 @@ class MemoryData(msgspec.Struct, frozen=True, tag="memory"):
     answer: str
 
 
-class Recalled(msgspec.Struct, frozen=True):
+# without defaults: what was recalled before there was a way hashes as it did
+class Recalled(msgspec.Struct, frozen=True, omit_defaults=True):
     """A memory and where it comes from."""
 
     session: str
+    """That of the memory; a version before there was one named the session that remembered."""
     node: str
     text: str
+    via: tuple[str, ...] = ()
+    """The memories on the way to it, itself the last; nothing where its own words reached it."""
 
 
 class RecalledData(msgspec.Struct, frozen=True, tag="recalled"):
     """What was found in memory, best first."""
 
     found: tuple[Recalled, ...]
+
+
+class PulledData(msgspec.Struct, frozen=True, tag="pulled"):
+    """A memory that fell into a question; how strongly stands in the recipe, so that it is no part of the value."""
+
+    memory: str
 
 
 class AskData(msgspec.Struct, frozen=True, tag="ask"):
@@ -171,6 +181,7 @@ Data = (
     | RouteData
     | MemoryData
     | RecalledData
+    | PulledData
     | AskData
 )
 

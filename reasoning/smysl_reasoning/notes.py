@@ -1,4 +1,5 @@
-"""Puts a person's notes into a question, before the sentence that asks, and says which number stands where.
+"""Puts notes into a question, a person's and what fell from the memory, before the sentence that asks, and says which
+number stands where.
 
 Knows text and quantities; never nodes, tokens or models.
 """

@@ -28,7 +28,10 @@ def estimate(graph: Graph, walked: Desk, costs: Mapping[str, Cost]) -> Preview:
     return Preview(
         stale=tuple(stale),
         reused=tuple(reused),
-        kept=len(walked.standing.made_under(walked.root, walked.program)) - len(stale),
+        kept=sum(
+            placed.node.id not in stale
+            for placed in walked.standing.made_under(walked.root, walked.program)
+        ),
         calls=math.ceil(sum(cost.calls for cost in spent)),
         expected_tokens=math.ceil(sum(cost.tokens for cost in spent)),
         # branches of a step run side by side

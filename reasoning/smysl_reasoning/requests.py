@@ -12,6 +12,7 @@ from smysl_reasoning.errors import BadRequest
 QUESTION_LIMIT_BYTES = 32 << 10
 """Of question and context together, in UTF-8."""
 SEED_LIMIT = 2**63
+RECALL_LIMIT = 50
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +31,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Options of the program, by name."""
     adapter: str | None = None
     """Adapter of the model for every step that names none."""
+    recall: int = 0
+    """Most memories that fall into the question before the run begins."""
     fresh: bool = False
     """Make every node, also those that other runs have made by the same recipe."""
     budget_tokens: int | None = None
@@ -97,6 +100,10 @@ def check_request(request: RunRequest) -> None:
         )
     if not 0 <= request.seed < SEED_LIMIT:
         raise BadRequest(f"seed is {request.seed}; it must be from 0 to {SEED_LIMIT - 1}")
+    if not 0 <= request.recall <= RECALL_LIMIT:
+        raise BadRequest(
+            f"recall is {request.recall}; it must be from 0 to {RECALL_LIMIT} memories"
+        )
     if request.budget_tokens is not None and request.budget_tokens < 1:
         raise BadRequest(f"the token budget is {request.budget_tokens}; it must be at least 1")
     if request.budget_calls is not None and request.budget_calls < 1:

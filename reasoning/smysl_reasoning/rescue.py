@@ -20,7 +20,10 @@ from smysl_reasoning.migrations import MIGRATIONS, apply, damage, version_of
 from smysl_reasoning.nodes import Edge
 from smysl_reasoning.rows import PLACED, read_placed
 
-TABLES = ("sessions", "nodes", "runs", "branches", "ops", "changes", "moves")
+TABLES = (
+    *("sessions", "nodes", "runs", "branches", "ops", "changes", "moves"),
+    *("memories", "memories_forgotten", "memory_links", "memory_uses"),
+)
 """What is copied, where the version has it; all else follows from them or is of no use to a
 reader."""
 SMALL_STEPS = 64
@@ -136,6 +139,8 @@ def _drop_unreadable(target: sqlite3.Connection) -> None:
             read_placed(row)
         except (msgspec.MsgspecError, UnicodeDecodeError, TypeError):
             target.execute("DELETE FROM nodes WHERE seq = ?", (seq,))
+    target.execute("DELETE FROM memories WHERE number NOT IN (SELECT number FROM memory_texts)")
+    target.execute("INSERT INTO memories_fts (memories_fts) VALUES ('rebuild')")
 
 
 def _restore_edges(target: sqlite3.Connection) -> None:

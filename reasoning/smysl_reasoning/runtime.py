@@ -6,18 +6,21 @@ Knows programs, the store and the `Engine` protocol; never a backend, a socket o
 
 import asyncio
 import math
+import time
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
 
 from smysl_engines.base import Engine
 from smysl_reasoning.analysis import analysed
+from smysl_reasoning.asking import ask, asked_as, check_room, context_of, fits, question_of
 from smysl_reasoning.calls import UNLIMITED, Budget, Calls
 from smysl_reasoning.changes import Changed, Preview, ReplayReport
 from smysl_reasoning.checking import checked, read
 from smysl_reasoning.compiler import Stopwatch, compile_flat, compile_plan, require_adapter
 from smysl_reasoning.dialects.base import Dialect
-from smysl_reasoning.dialects.native import TooManyQuantities
+from smysl_reasoning.dialects.native import Question, TooManyQuantities
 from smysl_reasoning.editor import Editor, changed
 from smysl_reasoning.errors import (
     BadRequest,
@@ -33,15 +36,17 @@ from smysl_reasoning.flat import Flat
 from smysl_reasoning.grammar import Lines
 from smysl_reasoning.graph import Graph
 from smysl_reasoning.history import MAIN, Again, Branch, OpKind
-from smysl_reasoning.ids import IdMaker
+from smysl_reasoning.ids import MEMORY, IdMaker
 from smysl_reasoning.library import Library, ProgramInfo
+from smysl_reasoning.memory.memory import Memory
 from smysl_reasoning.modules.base import Asked, Setting
 from smysl_reasoning.modules.registry import MODULES
-from smysl_reasoning.nodes import Edge, Node, opens
+from smysl_reasoning.nodes import Node, opens
 from smysl_reasoning.notes import told
 from smysl_reasoning.plan import Plan
 from smysl_reasoning.preview import estimate
 from smysl_reasoning.program import QUESTION, Program
+from smysl_reasoning.recalling import Fits, Recalled, again, first
 from smysl_reasoning.replay import compared, merged
 from smysl_reasoning.requests import (
     SEED_LIMIT,
@@ -52,11 +57,12 @@ from smysl_reasoning.requests import (
     check_text,
 )
 from smysl_reasoning.run import Run
+from smysl_reasoning.sessions import require_ordinary
 from smysl_reasoning.standing import Standing
 from smysl_reasoning.store import RunRecord, Store, View
 from smysl_reasoning.thresholds import Thresholds
 from smysl_reasoning.walk import Walk, ended
-from smysl_reasoning.workbench import LINE_TOKENS, Desk, Purpose
+from smysl_reasoning.workbench import Desk, Purpose
 
 TITLE_LENGTH = 80
 COMPILATIONS = 64
@@ -100,6 +106,7 @@ class Runtime:
         self._library = library or Library(MODULES)
         self._new_id = IdMaker()
         self._editor = Editor(store, dialect, self._new_id)
+        self._memory = Memory(store, self._new_id)
         self._compilations: dict[
             tuple[str, tuple[tuple[str, Setting], ...], str | None], tuple[Program, Flat]
         ] = {}
@@ -127,7 +134,7 @@ class Runtime:
             program = self._library.get(request.program)
             flat = self._compiled(program, request.options, request.adapter)
             text = f"{request.context.strip()}\n{request.question.strip()}".strip()
-            self._check_fits(text)
+            check_room(self._dialect, self._engine.info, text)
             return await self._started(request, program, flat)
 
     async def derive(self, request: DeriveRequest) -> Run:
@@ -145,11 +152,11 @@ class Runtime:
         check_request(request)
         program, watch = self._timed(request.program)
         text = f"{request.context.strip()}\n{request.question.strip()}".strip()
-        self._check_fits(text)
+        check_room(self._dialect, self._engine.info, text)
         plan = compile_plan(
             program,
             program.settled(request.options),
-            self._dialect.read(text),
+            await self._foretold(request, text),
             self._dialect,
             self._engine.info,
             self._store.module_costs(self._engine.info.fingerprint),
@@ -171,6 +178,14 @@ class Runtime:
         if finished.outcome == "failed":
             raise RunFailed(f"the run to be analysed failed: {finished.message}")
         return analysed(plan, meters, finished)
+
+    async def _foretold(self, request: RunRequest, text: str) -> Question:
+        """The question with what would fall into it."""
+        question = self._dialect.read(text)
+        context, node = ask(request, "", self._new_id)
+        room = self._room(node, context)
+        recalled = await first(self._memory, node, context, request.recall, room, self._new_id)
+        return told(self._dialect, question, [one.text for one in recalled.nodes])
 
     def _timed(self, name: str) -> tuple[Program, Stopwatch]:
         """A program parsed and typed anew, with the time that took."""
@@ -216,7 +231,7 @@ class Runtime:
                 flat = self._compiled(program, request.options, request.adapter)
                 if record.question not in view.graph:
                     raise Inconsistent(f"its branch does not show question {record.question}")
-                asked = self._asked(view.graph.node(record.question), view.graph)
+                asked = asked_as(self._dialect, view.graph.node(record.question), view.graph)
             except (ReasoningError, msgspec.MsgspecError, TooManyQuantities) as error:
                 message = f"cannot be resumed: {error}"
                 await asyncio.wrap_future(
@@ -224,7 +239,8 @@ class Runtime:
                 )
                 continue
             walkable = _Walkable(request, program, flat, asked)
-            nodes = [one for one in (asked.context, asked.node) if one]
+            fallen = [note.node for note in view.graph.notes(asked.node.id)]
+            nodes = [one for one in (asked.context, asked.node, *fallen) if one]
             runs.append(self._begin(record, walkable, view.graph, nodes))
             if record.paused:
                 self._walks[record.id].calls.pause()
@@ -296,10 +312,21 @@ class Runtime:
     # ------------------------------------------------------------ operations on a branch
 
     async def edit(self, edit: Edit) -> Changed:
-        """Put a person's words in a node's place. Raises `BadRequest`, `StoreError`."""
+        """Put a person's words in a node's place, or in a memory's. Raises `BadRequest`, `StoreError`."""
+        if (memory := self._memory_named(edit.node)) is not None:
+            await asyncio.to_thread(self._memory.edit, memory, edit.text)
+            (branch,) = self._store.branches(MEMORY)
+            return Changed(
+                session=MEMORY, branch=branch.name, op=branch.head, node=memory, stale=()
+            )
         async with self._changing:
             self._require_idle_at(edit.node, edit.branch)
             return await self._editor.edit(edit)
+
+    def _memory_named(self, reference: str) -> str | None:
+        """The memory that a reference to a node names, if it is one."""
+        id = self._store.resolve(reference)
+        return id if self._memory.holds(id) else None
 
     async def inject(self, node: str, text: str, branch: str | None = None) -> Changed:
         """Attach a note to a node. Raises `BadRequest`, `StoreError`."""
@@ -389,8 +416,9 @@ class Runtime:
         last = self._store.latest_run(view.session, view.branch.name, root)
         if last is None:
             raise BadRequest(f"question {root[:8]} has not been asked in this branch; ask it again")
-        walkable = self._again(last, graph, DeriveRequest())
-        tried = await self._tried(view.session, graph, walkable, "preview")
+        recalled = await self._recalled(last, graph)
+        walkable = self._again(last, recalled.graph, DeriveRequest())
+        tried = await self._tried(view.session, recalled.graph, walkable, "preview")
         costs = self._store.module_costs(self._engine.info.fingerprint)
         return estimate(graph, tried.desk, costs)
 
@@ -445,15 +473,18 @@ class Runtime:
             session = self._new_id()
         else:
             session = self._store.session(self._store.resolve(request.session)).id
+            require_ordinary(session)
             branch = self._store.view(session, request.branch).branch.name
             self._require_idle(session, branch)
-        context, node = self._ask(request, session)
-        nodes = [one for one in (context, node) if one]
-        asked = self._asked(node, Graph(()), context)
+        context, node = ask(request, session, self._new_id)
+        room = self._room(node, context)
+        recalled = await first(self._memory, node, context, request.recall, room, self._new_id)
+        asked = asked_as(self._dialect, node, recalled.graph, context)
         walkable = _Walkable(request, program, flat, asked)
         record = self._record(session, branch, node.id, walkable)
-        await self._begun(record, nodes, title)
-        return self._begin(record, walkable, Graph(()), nodes)
+        nodes = [one for one in (context, node) if one]
+        await self._begun(record, nodes, title, recalled)
+        return self._begin(record, walkable, recalled.graph, [*nodes, *recalled.nodes])
 
     async def _derived(self, request: DeriveRequest) -> Run:
         view, root = self._rooted(request.session, request.branch, request.node)
@@ -464,7 +495,8 @@ class Runtime:
             raise BadRequest(
                 f"question {root[:8]} has not been asked in branch {branch!r}; ask it again"
             )
-        walkable = self._again(last, view.graph, request)
+        recalled = await self._recalled(last, view.graph)
+        walkable = self._again(last, recalled.graph, request)
         end = last.finished
         ended_well = end is not None and end.outcome == "done" and end.verdict != "budget"
         same = walkable.program.name == last.program
@@ -477,12 +509,30 @@ class Runtime:
                     f"nothing is stale in branch {branch!r}; edit, inject or retry something first"
                 )
         record = self._record(view.session, branch, root, walkable, again_of=last.id)
-        await self._begun(record, [], None)
-        return self._begin(record, walkable, view.graph, [])
+        await self._begun(record, [], None, recalled)
+        return self._begin(record, walkable, recalled.graph, recalled.nodes)
 
-    async def _begun(self, record: RunRecord, nodes: list[Node], title: str | None) -> None:
+    async def _recalled(self, last: RunRecord, graph: Graph) -> Recalled:
+        """What a question that was asked before is to hold of the memory."""
+        node = graph.node(last.question)
+        before = msgspec.json.decode(last.request, type=RunRequest)
+        room = self._room(node, context_of(node, graph))
+        asked = before.question.strip()
+        return await again(self._memory, graph, node, asked, before.recall, room, self._new_id)
+
+    async def _begun(
+        self, record: RunRecord, nodes: list[Node], title: str | None, recalled: Recalled
+    ) -> None:
         kind: OpKind = "run" if nodes else "derive"
-        written = self._store.begin_run(record, nodes, title, branch=record.branch, kind=kind)
+        note = partial(recalled.note, session=record.session, at=time.time())
+        written = self._store.begin_run(
+            record,
+            [*nodes, *recalled.written],
+            title,
+            branch=record.branch,
+            kind=kind,
+            also=note,
+        )
         try:
             await asyncio.wrap_future(written)
             self._require_open()
@@ -518,6 +568,7 @@ class Runtime:
             root=walkable.asked.node.id,
             program=walkable.program.name,
             store=self._store,
+            memory=self._memory,
             standing=Standing(graph),
             calls=Calls(
                 self._engine,
@@ -561,8 +612,8 @@ class Runtime:
                 "have; use the model that has it (`smysl models use`), or ask the question again"
             )
         flat = self._compiled(program, options, before.adapter)
-        asked = self._asked(graph.node(last.question), graph)
-        self._check_fits(asked.told.text)
+        asked = asked_as(self._dialect, graph.node(last.question), graph)
+        check_room(self._dialect, info, asked.told.text)
         again = msgspec.structs.replace(
             before,
             program=program.name,
@@ -604,6 +655,7 @@ class Runtime:
             found = self._editor.find(node, branch)
             return found.view, self._root_of(found.graph, found.node.id)
         view = self._view(session, branch)
+        require_ordinary(view.session)
         questions = [id for id in view.graph if opens(view.graph.node(id))]
         if not questions:
             raise BadRequest(f"branch {view.branch.name!r} holds no question; ask one")
@@ -654,49 +706,9 @@ class Runtime:
             found = self._editor.find(node, branch)
             self._require_idle(found.node.session, found.branch)
 
-    def _check_fits(self, text: str) -> None:
-        """Raise `BadRequest` for a question that the model cannot take."""
-        try:
-            question = self._dialect.read(text)
-        except TooManyQuantities as error:
-            raise BadRequest(str(error)) from None
-        length = self._dialect.length(question)
-        limit = self._engine.info.context - 2 * LINE_TOKENS
-        if length > limit:
-            raise BadRequest(
-                f"the question has {length} tokens; {self._engine.info.model} takes {limit}, so "
-                "that there is room to reason. Shorten it."
-            )
-
-    def _ask(self, request: RunRequest, session: str) -> tuple[Node | None, Node]:
-        context = None
-        if request.context.strip():
-            context = Node(
-                id=self._new_id(),
-                session=session,
-                kind="context",
-                text=request.context.strip(),
-                status="done",
-            )
-        node = Node(
-            id=self._new_id(),
-            session=session,
-            kind="question",
-            text=request.question.strip(),
-            inputs=(Edge("context", context.id),) if context else (),
-            status="done",
-        )
-        return context, node
-
-    def _asked(self, node: Node, graph: Graph, context: Node | None = None) -> Asked:
-        """A question as the modules take it, with its context and the notes at both."""
-        for edge in node.inputs:
-            if edge.role == "context" and edge.node in graph:
-                context = graph.node(edge.node)
-        question = self._dialect.read(f"{context.text}\n{node.text}" if context else node.text)
-        about = [one.id for one in (context, node) if one and one.id in graph]
-        notes = tuple(placed.node.text for id in about for placed in graph.notes(id))
-        return Asked(node, question, context, notes, told(self._dialect, question, notes))
+    def _room(self, node: Node, context: Node | None) -> Fits:
+        question = question_of(self._dialect, node, context)
+        return partial(fits, self._dialect, self._engine.info, question)
 
     @property
     def library(self) -> Library:
@@ -705,6 +717,11 @@ class Runtime:
     @property
     def dialect(self) -> Dialect:
         return self._dialect
+
+    @property
+    def memory(self) -> Memory:
+        """What outlives sessions."""
+        return self._memory
 
     @property
     def engine(self) -> Engine:

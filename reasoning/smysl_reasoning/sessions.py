@@ -14,6 +14,7 @@ from smysl_reasoning import branches
 from smysl_reasoning.errors import BadRequest, UnknownId
 from smysl_reasoning.events import RunFinished, Verdict
 from smysl_reasoning.history import MAIN, Branch
+from smysl_reasoning.ids import MEMORY
 from smysl_reasoning.rows import encode
 
 TITLE_LIMIT = 200
@@ -101,13 +102,14 @@ def insert_run(db: sqlite3.Connection, run: RunRecord, op: int) -> None:
     )
 
 
-def end_run(db: sqlite3.Connection, run: str, finished: RunFinished) -> None:
-    """A run ends once; later ends change nothing. Its partial tokens are of no use any more."""
-    db.execute(
+def end_run(db: sqlite3.Connection, run: str, finished: RunFinished) -> bool:
+    """A run ends once; later ends change nothing and give False. Its partial tokens are of no use any more."""
+    ended = db.execute(
         "UPDATE runs SET outcome = ?, finished = ?, paused = 0 WHERE id = ? AND outcome IS NULL",
         (finished.outcome, encode(finished), run),
-    )
+    ).rowcount
     db.execute("DELETE FROM partials WHERE run = ?", (run,))
+    return bool(ended)
 
 
 def op_of(db: sqlite3.Connection, run: str) -> int:
@@ -149,6 +151,15 @@ def summary(db: sqlite3.Connection, session: str) -> SessionSummary:
         branch=branch.name,
         branches=count,
     )
+
+
+def require_ordinary(session: str) -> None:
+    """Raise `BadRequest` for the session that holds the memory: what may be done with that is said elsewhere."""
+    if session == MEMORY:
+        raise BadRequest(
+            "the memory is no session like others: nothing can be asked, derived, forked, undone, renamed or deleted "
+            "in it; `smysl memory` lists, changes and forgets what it holds"
+        )
 
 
 def check_title(title: str) -> str:

@@ -4,7 +4,7 @@ Knows the graph of one branch; never a store, a model or a program.
 """
 
 from smysl_reasoning.graph import Graph, Placed
-from smysl_reasoning.nodes import Edge, Node, Recipe
+from smysl_reasoning.nodes import Edge, Node, PulledData, Recipe
 
 
 class Standing:
@@ -40,16 +40,18 @@ class Standing:
         return None
 
     def made_under(self, root: str, program: str | None = None) -> list[Placed]:
-        """The nodes that a program, or any, has made for a question."""
+        """The nodes that a program, or any, has made for a question; no memories that fell into it."""
         prefix = f"{program}/" if program else ""
         placed = [
-            p for (at, place), p in self._at.items() if at == root and place.startswith(prefix)
+            p
+            for (at, place), p in self._at.items()
+            if at == root and place.startswith(prefix) and not isinstance(p.node.data, PulledData)
         ]
         old = [p for (at, _), some in self._unplaced.items() if at == root for p in some]
         return placed + old
 
     def notes(self, node: str) -> list[Node]:
-        """What a person has noted at a node, oldest first."""
+        """What a person has noted at a node, and the memories that fell there, oldest first."""
         if node not in self.graph:
             return []
         return [placed.node for placed in self.graph.notes(node)]

@@ -22,7 +22,8 @@ from smysl_reasoning.errors import AmbiguousId, StoreError, UnknownId
 from smysl_reasoning.events import RunFinished
 from smysl_reasoning.graph import Graph
 from smysl_reasoning.history import Again, Branch, Change, Hold, Op, OpKind
-from smysl_reasoning.ids import LENGTH
+from smysl_reasoning.ids import LENGTH, MEMORY
+from smysl_reasoning.memory.disturbed import disturbed, holding
 from smysl_reasoning.migrations import examine, migrate
 from smysl_reasoning.nodes import FINAL, Node
 from smysl_reasoning.rows import COLUMNS, Written, insert, read_node
@@ -96,7 +97,8 @@ class Store:
         self._reader = reader
         self._writer = Writer(writing, path, self._committed) if writing else None
         self._claim = claim
-        self._views: dict[tuple[str, str | None], tuple[int, View]] = {}
+        self._views: dict[tuple[str, str | None], tuple[int, int | None, View]] = {}
+        """With the versions of the session and, where the view rests on it, of the memory."""
         self._versions: defaultdict[str, int] = defaultdict(int)
         """How often each session was written to since the start."""
         self._viewing = threading.Lock()
@@ -125,6 +127,8 @@ class Store:
             with explained(path):
                 examine(writing, path)
                 claim = Claim(path)
+                # what is forgotten or deleted is overwritten in the file
+                writing.execute("PRAGMA secure_delete = ON")
                 migrate(writing, path)
                 reading = connect(path)
                 reading.execute("PRAGMA query_only = ON")
@@ -177,9 +181,11 @@ class Store:
         branch: str | None = None,
         kind: OpKind = "run",
         label: str | None = None,
+        also: Callable[[sqlite3.Connection, int], None] | None = None,
     ) -> "Future[int]":
-        """Queue a run with its question (and context) nodes in one transaction; `title` begins a
-        new session. The future has the id of the run's operation.
+        """Queue a run with its question (and context, and what was recalled) in one transaction;
+        `title` begins a new session. The future has the id of the run's operation, which `also` is
+        given to write more of the same.
 
         The run writes to `branch`, else to that of the record. `label` is the text of its question
         if it is not given. Fails with `UnknownId` for an unknown session or branch.
@@ -201,6 +207,8 @@ class Store:
             sessions.insert_run(db, _on(record, name), op)
             self._touched.add(record.session)
             self._put(db, written, record.id)
+            if also is not None:
+                also(db, op)
             return op
 
         return self.write(write)
@@ -221,15 +229,17 @@ class Store:
         finished: RunFinished,
         nodes: Sequence[Node | Written] = (),
         steps: Sequence[StepCost] = (),
+        also: Callable[[sqlite3.Connection], None] | None = None,
     ) -> "Future[None]":
-        """Queue the end of a run together with its last `nodes` and what its `steps` have cost. A run ends
-        once; later ends change nothing."""
+        """Queue the end of a run together with its last `nodes`, what its `steps` have cost and what `also` writes. A
+        run ends once; later ends change nothing."""
         written = [node if isinstance(node, Written) else Written(node) for node in nodes]
         _assert_final(written)
 
         def write(db: sqlite3.Connection) -> None:
             self._put(db, written, run)
-            sessions.end_run(db, run, finished)
+            if sessions.end_run(db, run, finished) and also is not None:
+                also(db)
             for step in steps:
                 costs.add_step(db, step)
 
@@ -286,19 +296,21 @@ class Store:
 
     def view(self, session: str, branch: str | None = None) -> View:
         """What a branch shows, None meaning the current one. Kept until something is written to
-        the session. Raises `UnknownId`."""
+        the session, or to the memory where the branch holds something of that. Raises `UnknownId`."""
         with self._viewing:
-            version = self._versions[session]
+            version, memory = self._versions[session], self._versions[MEMORY]
             kept = self._views.get((session, branch))
-        if kept and kept[0] == version:
-            return kept[1]
+        if kept and kept[0] == version and kept[1] in (None, memory):
+            return kept[2]
         with self._reader.snapshot() as db:
             at = branches.named(db, session, branch)
-            graph = Graph(views.shown(db, at), views.removed(db, at))
+            shown = views.shown(db, at)
+            held = holding(shown)
+            graph = Graph(shown, views.removed(db, at), disturbed(db, held))
         view = View(session, at, graph)
         with self._viewing:
             self._views.pop((session, branch), None)
-            self._views[session, branch] = version, view
+            self._views[session, branch] = version, memory if held else None, view
             if len(self._views) > VIEWS:
                 del self._views[next(iter(self._views))]
         return view
@@ -354,6 +366,7 @@ class Store:
         fails with `BadRequest` when the name is taken.
         """
         branches.check_name(name)
+        sessions.require_ordinary(session)
         view = self.view(session, source)
         if at is not None and at not in view.graph:
             raise UnknownId(
@@ -368,7 +381,9 @@ class Store:
         return self.write(write)
 
     def switch(self, session: str, name: str) -> "Future[Branch]":
-        """Queue that `name` is the current branch. Fails with `UnknownId`."""
+        """Queue that `name` is the current branch. Fails with `UnknownId`. Raises `BadRequest` for the memory, as all
+        that changes a session does."""
+        sessions.require_ordinary(session)
         return self.write(lambda db: self._switch(db, session, name))
 
     def log(self, session: str, branch: str | None = None) -> list[Op]:
@@ -394,14 +409,17 @@ class Store:
             return sessions.summary(db, id)
 
     def sessions(self, limit: int = 20) -> list[SessionSummary]:
-        """The latest sessions, newest first."""
+        """The latest sessions, newest first; without that of the memory."""
         with self._reader.snapshot() as db:
-            rows = db.execute("SELECT id FROM sessions ORDER BY id DESC LIMIT ?", (limit,))
+            rows = db.execute(
+                "SELECT id FROM sessions WHERE id <> ? ORDER BY id DESC LIMIT ?", (MEMORY, limit)
+            )
             return [sessions.summary(db, id) for (id,) in rows.fetchall()]
 
     def rename(self, session: str, title: str) -> "Future[None]":
         """Queue another title. Raises `BadRequest` for an empty or a long one; fails with
         `UnknownId`."""
+        sessions.require_ordinary(session)
         line = sessions.check_title(title)
 
         def write(db: sqlite3.Connection) -> None:
@@ -413,6 +431,7 @@ class Store:
     def delete(self, session: str) -> "Future[None]":
         """Queue that a session goes with everything in it, for ever. Fails with `BadRequest` while
         a run goes on in it, with `UnknownId`."""
+        sessions.require_ordinary(session)
 
         def write(db: sqlite3.Connection) -> None:
             sessions.delete(db, session)
@@ -490,7 +509,9 @@ class Store:
         """The id of the one session or node that `reference` names: `@last` (the newest session),
         an id, or a unique prefix of one. Raises `UnknownId` or `AmbiguousId`."""
         if reference == LAST:
-            newest = self._reader.select("SELECT id FROM sessions ORDER BY id DESC LIMIT 1")
+            newest = self._reader.select(
+                "SELECT id FROM sessions WHERE id <> ? ORDER BY id DESC LIMIT 1", (MEMORY,)
+            )
             if not newest:
                 raise UnknownId("there is no session yet; ask something first")
             return str(newest[0][0])
@@ -547,6 +568,15 @@ class Store:
             )
         return self._writer.submit(write)
 
+    def write_memory(self, write: Callable[[sqlite3.Connection], T]) -> "Future[T]":
+        """Queue a write of the memory: what holds something of it is looked at anew."""
+
+        def touching(db: sqlite3.Connection) -> T:
+            self._touched.add(MEMORY)
+            return write(db)
+
+        return self.write(touching)
+
     def _committed(self) -> None:
         with self._viewing:
             for session in self._touched:
@@ -585,6 +615,8 @@ class Store:
         branch: str | None,
         move: Callable[[sqlite3.Connection, Branch], Op],
     ) -> "Future[Op]":
+        sessions.require_ordinary(session)
+
         def write(db: sqlite3.Connection) -> Op:
             op = move(db, branches.named(db, session, branch))
             self._touched.add(session)

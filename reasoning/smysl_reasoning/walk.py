@@ -5,6 +5,7 @@ Knows the executor, the desk and the store; never requests, other runs or socket
 
 import asyncio
 import logging
+import sqlite3
 import time
 from collections.abc import Callable
 from functools import partial
@@ -20,9 +21,10 @@ from smysl_reasoning.errors import ReasoningError, StoreError
 from smysl_reasoning.events import NodeFinished, RunFinished, Verdict
 from smysl_reasoning.executor import Executor
 from smysl_reasoning.flat import Flat
+from smysl_reasoning.memory.links import strengthen
 from smysl_reasoning.modules import answer
 from smysl_reasoning.modules.base import Asked, Chosen, Judged, Module, Outcome, Planned
-from smysl_reasoning.nodes import Node
+from smysl_reasoning.nodes import Node, PulledData
 from smysl_reasoning.program import QUESTION
 from smysl_reasoning.run import Run
 from smysl_reasoning.workbench import Desk, Workbench
@@ -202,7 +204,10 @@ class Walk:
             if whole and (left := self._left_behind()):
                 store.drop_soon(self.run.id, left)
             steps = self._step_costs() if whole else []
-            await asyncio.wrap_future(store.end_run(self.run.id, finished, steps=steps))
+            written = store.end_run(
+                self.run.id, finished, steps=steps, also=self._learned(finished)
+            )
+            await asyncio.wrap_future(written)
         except StoreError as error:
             log.error("run %s: its end cannot be written: %s", self.run.id, error)
             stopped = []
@@ -211,6 +216,13 @@ class Walk:
             self.run.announce(NodeFinished(node))
         self.run.announce(finished)
         self._on_end(self.run)
+
+    def _learned(self, finished: RunFinished) -> Callable[[sqlite3.Connection], None] | None:
+        """What a verified answer says of the memories that were recalled for it."""
+        notes = self.desk.standing.notes(self.desk.root)
+        recalled = [note.data.memory for note in notes if isinstance(note.data, PulledData)]
+        verified = finished.outcome == "done" and finished.verdict == "verified"
+        return partial(strengthen, together=recalled) if verified and len(recalled) > 1 else None
 
     def _step_costs(self) -> list[StepCost]:
         """Of the steps that have called the engine."""

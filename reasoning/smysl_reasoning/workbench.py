@@ -33,6 +33,7 @@ from smysl_reasoning.flat import FlatStep, Scope
 from smysl_reasoning.grammar import SamplingText
 from smysl_reasoning.graph import Placed
 from smysl_reasoning.history import Again
+from smysl_reasoning.memory.memory import Memory
 from smysl_reasoning.modules.base import Input, Module
 from smysl_reasoning.nodes import (
     Data,
@@ -96,6 +97,7 @@ class Desk:
         root: str,
         program: str,
         store: Store,
+        memory: Memory,
         standing: Standing,
         calls: Calls,
         info: EngineInfo,
@@ -114,6 +116,7 @@ class Desk:
         """The question's node."""
         self.program = program
         self.store = store
+        self.memory = memory
         self.standing = standing
         self.calls = calls
         self.info = info
@@ -259,7 +262,7 @@ class Workbench:
         return msgspec.structs.replace(sampling, **wished)
 
     def notes(self, node: Node) -> list[Node]:
-        """What a person has noted at a node."""
+        """What a person has noted at a node, and the memories that fell there."""
         return self.desk.standing.notes(node.id)
 
     def draft(
@@ -289,7 +292,7 @@ class Workbench:
             engine=self.info.fingerprint if sampling else EXACT,
             adapter=(again.adapter if again else None) or (self._adapter if sampling else None),
         )
-        noted = [Input("note", note) for input in inputs for note in self.notes(input.node)]
+        noted = [Input(note.kind, note) for input in inputs for note in self.notes(input.node)]
         known = {input.node.id for input in inputs}
         every = [*inputs, *(note for note in noted if note.node.id not in known)]
         return Draft(self.desk, place, recipe, sampling, every, old)
@@ -342,10 +345,10 @@ class Draft:
         """A person asked for it to be made otherwise than its program says."""
         return self._old is not None and self._old.again is not None
 
-    async def reused(self) -> Node | None:
+    async def reused(self, elsewhere: bool = True) -> Node | None:
         """The node that need not be made: the one at this place, when a person holds it or when its
-        recipe and inputs are what they were; else a copy of one that the same recipe made elsewhere,
-        which costs no call. None when it has to be made."""
+        recipe and inputs are what they were; else, with `elsewhere`, a copy of one that the same
+        recipe made elsewhere, which costs no call. None when it has to be made."""
         old = self._old
         if old is not None and old.hold is not None:
             return self._kept(old)
@@ -353,7 +356,7 @@ class Draft:
             return None
         if old is not None and self._stands(old):
             return self._kept(old)
-        if self._desk.fresh:
+        if self._desk.fresh or not elsewhere:
             return None
         stored = self._desk.store.find_stored(self._key, self._desk.run)
         if stored is None:
@@ -477,7 +480,8 @@ class Draft:
     def _stands(self, old: Placed) -> bool:
         """Nothing that decides the node's value has changed since it was made."""
         return (
-            old.node.recipe == self._recipe
+            old.node.id not in self._desk.standing.graph.disturbed
+            and old.node.recipe == self._recipe
             and old.node.inputs == self._inputs
             and old.seen == self.seen
             and old.node.status in ("done", "failed")

@@ -18,6 +18,8 @@ from smysl_reasoning.errors import (
 )
 from smysl_reasoning.events import RunFinished
 from smysl_reasoning.history import MAIN
+from smysl_reasoning.ids import IdMaker
+from smysl_reasoning.memory.memory import Memory
 from smysl_reasoning.migrations import MIGRATIONS
 from smysl_reasoning.nodes import Node
 from smysl_reasoning.store import RunRecord, Store
@@ -112,11 +114,12 @@ def test_an_old_database_can_be_searched_and_tells_what_nodes_cost(old: Path) ->
 def test_the_old_file_is_copied_aside_before_it_changes(old: Path) -> None:
     dump = "SELECT * FROM nodes ORDER BY id"
     before = all_rows(old, dump)
+    ((version,),) = all_rows(old, "PRAGMA user_version")
     Store.open(old).close()
     (copy,) = old.parent.glob("*.bak")
-    assert copy.name == "smysl.db.v1.bak" and copy.stat().st_mode & 0o777 == 0o600
+    assert copy.name == f"smysl.db.v{version}.bak" and copy.stat().st_mode & 0o777 == 0o600
     assert all_rows(copy, dump) == before
-    assert all_rows(copy, "PRAGMA user_version") == [(1,)]
+    assert all_rows(copy, "PRAGMA user_version") == [(version,)]
     copy.unlink()
     Store.open(old).close()
     assert list(old.parent.glob("*.bak*")) == [], "a current file is not copied"
@@ -130,19 +133,22 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was_and_names_the_copy(
         db.execute("INSERT INTO nowhere VALUES (1)")
 
     before = all_rows(old, "SELECT * FROM nodes ORDER BY id")
+    version = all_rows(old, "PRAGMA user_version")
     monkeypatch.setattr(migrations, "MIGRATIONS", (*MIGRATIONS[:-1], fails))
-    with pytest.raises(StoreUnusable, match=r"as it was.*smysl\.db\.v1\.bak"):
+    with pytest.raises(StoreUnusable, match=r"as it was.*smysl\.db\.v\d\.bak"):
         Store.open(old)
     assert all_rows(old, "SELECT * FROM nodes ORDER BY id") == before
+    assert all_rows(old, "PRAGMA user_version") == version
     monkeypatch.undo()
     Store.open(old).close()
 
 
 def test_without_room_for_the_copy_nothing_is_changed(old: Path) -> None:
-    (old.parent / "smysl.db.v1.bak.part").mkdir()
-    with pytest.raises(StoreUnusable, match=r"copied to .*v1\.bak.*Nothing was changed"):
+    version = all_rows(old, "PRAGMA user_version")
+    (old.parent / f"smysl.db.v{version[0][0]}.bak.part").mkdir()
+    with pytest.raises(StoreUnusable, match=r"copied to .*v\d\.bak.*Nothing was changed"):
         Store.open(old)
-    assert all_rows(old, "PRAGMA user_version") == [(1,)]
+    assert all_rows(old, "PRAGMA user_version") == version
 
 
 def test_an_old_database_is_read_without_being_changed(old: Path) -> None:
@@ -156,6 +162,34 @@ def test_an_old_database_is_read_without_being_changed(old: Path) -> None:
         store.check()
     assert old.read_bytes() == before
     assert [path.name for path in old.parent.iterdir()] == ["smysl.db"]
+
+
+def test_what_older_sessions_remembered_is_taken_into_the_memory(tmp_path: Path) -> None:
+    path = Path(shutil.copy(Path(__file__).parent / "data" / "memories-2.db", tmp_path / "db"))
+    kept = (
+        "SELECT n.id, n.session, n.text FROM nodes n WHERE kind = 'memory' "
+        "AND json_extract(CAST(data AS TEXT), '$.type') = 'memory' ORDER BY seq, revision"
+    )
+    before = all_rows(path, kept)
+    with closing(Store.open(path)) as store:
+        store.check()
+        memory = Memory(store, IdMaker())
+        first, second = sorted(memory.list(10), key=lambda one: one.id)
+        assert first.text.startswith("Tom has 48 apples") and first.text.endswith("Answer: 24")
+        assert second.text == "Ann reads 13 pages in all.", "as its session shows it now"
+        assert [one.source for one in (first, second)] == [f"run {before[n][1]}" for n in (0, 1)]
+        assert {one.revision for one in (first, second)} == {0}
+        assert [pull.memory for pull in memory.pull("How many apples for his friends?", 3)] == [
+            first.id
+        ]
+        assert (
+            memory.remember("Ann reads 14 pages.", None, str(before[1][1]), str(before[1][0]))
+            == second.id
+        )
+        assert len(store.sessions()) == 4
+        for session in store.sessions():
+            assert store.view(session.id).graph.stale() == []
+    assert all_rows(path, f"{kept}")[: len(before)] == before
 
 
 # ------------------------------------------------------------ files that cannot be written to
@@ -299,6 +333,26 @@ def test_of_a_damaged_database_everything_is_read_that_can_be(
         with pytest.raises(StoreError, match="damaged"):
             store.rename("s", "other")
     assert path.read_bytes() == before
+
+
+def test_of_a_damaged_database_the_memory_is_read_too(tmp_path: Path) -> None:
+    path = tmp_path / "db"
+    written(path)
+    with closing(Store.open(path)) as store:
+        memory = Memory(store, IdMaker())
+        box, riga = memory.add(["A box holds 12 pencils.", "Riga is a town."], "import x").added
+        gone = memory.add(["A secret."]).added[0]
+        memory.note_uses([(box, "n0001")], "s")
+        memory.forget(gone)
+    damage(path, every_index(path))
+    with closing(Store.open(path, read_only=True)) as store:
+        memory = Memory(store, IdMaker())
+        pulls = memory.pull("How many pencils?", 5)
+        assert [(pull.memory, pull.text) for pull in pulls] == [
+            (box, "A box holds 12 pencils."),
+            (riga, "Riga is a town."),
+        ]
+        assert memory.show(box).memory.uses == 1
 
 
 def test_of_a_file_that_is_no_database_nothing_is_read(tmp_path: Path) -> None:

@@ -1,16 +1,14 @@
-"""remember and recall: what one session found out, another may read."""
+"""remember and recall as modules of a program: what one session found out, another may read."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from smysl_engines.scripted import ScriptedEngine
+from smysl_reasoning.ids import MEMORY
 from smysl_reasoning.library import Library
-from smysl_reasoning.modules.recall import recalled, words
 from smysl_reasoning.modules.registry import MODULES
-from smysl_reasoning.nodes import MemoryData, Node, RecalledData
+from smysl_reasoning.nodes import MemoryData, Node, Recalled, RecalledData, value_hash
 from smysl_reasoning.requests import DeriveRequest, Edit, RunRequest
 from smysl_reasoning.runtime import Runtime
 from smysl_reasoning.store import Store
@@ -72,6 +70,11 @@ def memories(store: Store, session: str) -> list[Node]:
     return [graph.node(id) for id in graph if graph.node(id).kind == "memory"]
 
 
+def recalled(store: Store, session: str) -> Node:
+    (node,) = [n for n in memories(store, session) if isinstance(n.data, RecalledData)]
+    return node
+
+
 async def test_a_verified_answer_is_remembered_and_found_in_other_sessions(
     speaking: Speaking, running: Running, store: Store, tmp_path: Path
 ) -> None:
@@ -80,11 +83,16 @@ async def test_a_verified_answer_is_remembered_and_found_in_other_sessions(
     assert finished.verdict == "verified"
     (kept,) = memories(store, first)
     assert kept.data == MemoryData(QUESTION, "24") and kept.text.endswith("Answer: 24")
+    (memory,) = runtime.memory.list(10)
+    assert (memory.text, memory.source, memory.uses) == (kept.text, f"run {first}", 0)
+    assert store.node(memory.id).data == kept.data and store.node(memory.id).session == MEMORY
     second, _ = await ask(runtime)
-    found = next(n for n in memories(store, second) if isinstance(n.data, RecalledData))
-    assert isinstance(found.data, RecalledData)
-    assert [(one.session, one.node) for one in found.data.found] == [(first, kept.id)]
+    found = recalled(store, second)
+    assert found.data == RecalledData((Recalled(MEMORY, memory.id, kept.text),))
     assert found.text == kept.text
+    (use,) = runtime.memory.show(memory.id).uses
+    assert (use.session, use.node) == (second, found.id)
+    assert runtime.memory.total() == 1, "the same answer is not kept twice"
 
 
 async def test_what_is_not_verified_is_not_remembered(
@@ -93,6 +101,7 @@ async def test_what_is_not_verified_is_not_remembered(
     runtime = running(speaking(QUESTION, HALF, check=0.5), library(tmp_path))
     session, finished = await ask(runtime)
     assert finished.verdict == "unverified" and memories(store, session) == []
+    assert runtime.memory.total() == 0
 
 
 async def test_what_was_recalled_stands_and_a_replay_reads_it_again(
@@ -103,6 +112,7 @@ async def test_what_was_recalled_stands_and_a_replay_reads_it_again(
     second, _ = await ask(runtime)
     before = memories(store, second)
     await ask(runtime)
+    runtime.memory.add(["Tom shares apples with his friends every Monday."])
     assert (await runtime.preview(second)).stale == ()
     assert (await runtime.replay(second)).different == ()
     # nothing was there to be found then, and a replay finds nothing either
@@ -110,85 +120,69 @@ async def test_what_was_recalled_stands_and_a_replay_reads_it_again(
     assert memories(store, second) == before
 
 
-async def test_a_memory_that_was_taken_out_or_changed_is_found_so(
+async def test_a_memory_that_changes_or_goes_makes_what_recalled_it_stale(
+    speaking: Speaking, running: Running, store: Store, tmp_path: Path
+) -> None:
+    runtime = running(speaking(QUESTION, HALF), library(tmp_path))
+    await ask(runtime)
+    second, _ = await ask(runtime)
+    node = recalled(store, second)
+    (memory,) = runtime.memory.list(10)
+    words = "Sharing 48 apples among 2 friends: each gets 24 apples."
+    done = runtime.memory.edit(memory.id, words)
+    assert [(one.session, one.stale > 0) for one in done.stale] == [(second, True)]
+    assert node.id in store.view(second).graph.stale()
+    await (await runtime.derive(DeriveRequest(session=second))).result()
+    again = recalled(store, second)
+    assert (again.id, again.text) == (node.id, words)
+    assert store.view(second).graph.stale() == []
+    runtime.memory.forget(memory.id)
+    assert node.id in store.view(second).graph.stale()
+    await (await runtime.derive(DeriveRequest(session=second))).result()
+    graph = store.view(second).graph
+    assert graph.stale() == [] and node.id not in graph
+    assert runtime.memory.total() == 0, "what was forgotten is not remembered again by walking anew"
+
+
+async def test_a_session_does_not_recall_what_it_has_found_out_itself(
     speaking: Speaking, running: Running, store: Store, tmp_path: Path
 ) -> None:
     runtime = running(speaking(QUESTION, HALF), library(tmp_path))
     first, _ = await ask(runtime)
-    (kept,) = memories(store, first)
-    await runtime.edit(Edit(node=kept.id, text="Sharing 48 apples among 2: each gets 24 apples."))
-    assert [one.text for one in recalled(store, QUESTION, "other", 3)] == [
-        "Sharing 48 apples among 2: each gets 24 apples."
-    ]
-    await runtime.delete(kept.id)
-    assert recalled(store, QUESTION, "other", 3) == []
-    await runtime.undo(first)
-    assert len(recalled(store, QUESTION, "other", 3)) == 1
-    assert recalled(store, QUESTION, first, 3) == [], "of other sessions only"
-    await runtime.undo(first)
-    store.delete(first).result()
-    assert recalled(store, QUESTION, "other", 3) == []
+    await ask(runtime, session=first)
+    assert all(isinstance(node.data, MemoryData) for node in memories(store, first))
 
 
-async def test_rarer_words_come_first(
-    thinking: Thinking, running: Running, store: Store, tmp_path: Path
-) -> None:
-    texts = {
-        "a": "Tom buys 3 apples and 4 pears. How many?",
-        "b": "Anna buys 5 apples and 6 zucchini. How many?",
-        "c": "Ben buys 7 apples and 8 pears. How many?",
-    }
-    for id, text in texts.items():
-        node = Node(id=id * 20, session=id * 8, kind="question", text=text, status="done")
-        memory = Node(
-            id="m" + id * 19, session=id * 8, kind="memory", text=text, data=MemoryData(text, "1"),
-            status="done",
-        )  # fmt: skip
-        store.begin_run(_record(id, node), [node, memory], "title").result()
-        store.end_run(id, _ended(id)).result()
-    found = recalled(store, "Who eats 2 apples and a zucchini?", "other", 2)
-    assert found[0].session == "b" * 8 and len(found) == 2
-    assert recalled(store, "Of an ox", "other", 2) == []
-
-
-def test_the_words_that_are_searched_for_are_the_long_ones() -> None:
-    assert words("Has Tom 48 apples, or more Apples than ANNA?") == [
-        "apples",
-        "more",
-        "than",
-        "anna",
-    ]
-    assert words("1 + 2 = ?") == []
-
-
-async def test_an_edited_question_is_remembered_anew(
+async def test_an_edited_question_is_remembered_anew_in_the_same_memory(
     speaking: Speaking, running: Running, store: Store, tmp_path: Path
 ) -> None:
     runtime = running(speaking(QUESTION, HALF), library(tmp_path))
     session, _ = await ask(runtime)
+    (memory,) = runtime.memory.list(10)
     question = next(id for id in store.view(session).graph)
     await runtime.edit(Edit(node=question, text=QUESTION.replace("48", "60")))
     finished = await (await runtime.derive(DeriveRequest(session=session))).result()
     (kept,) = memories(store, session)
     assert finished.answer == "30" and kept.data == MemoryData(QUESTION.replace("48", "60"), "30")
+    (again,) = runtime.memory.list(10)
+    assert (again.id, again.revision, again.text) == (memory.id, 1, kept.text)
 
 
-def _record(id: str, question: Node) -> Any:
-    from smysl_reasoning.store import RunRecord
+async def test_an_answer_is_linked_to_the_memories_that_it_was_found_with(
+    speaking: Speaking, running: Running, store: Store, tmp_path: Path
+) -> None:
+    words = "It is Monday."
+    told = QUESTION.replace("How many", f"{words} How many")
+    runtime = running(speaking(told, HALF), library(tmp_path))
+    (fact,) = runtime.memory.add([words]).added
+    runtime.memory.pin(fact, True)
+    await ask(runtime, recall=2)
+    (kept,) = [one for one in runtime.memory.list(10) if one.source.startswith("run")]
+    (link,) = runtime.memory.show(kept.id).links
+    assert {link.a, link.b} == {kept.id, fact} and link.origin == "derived"
+    assert words not in kept.text, "it is linked, not copied"
 
-    return RunRecord(
-        id=id, session=question.session, question=question.id, program="solve", request=b"{}"
-    )
 
-
-def _ended(id: str) -> Any:
-    from smysl_reasoning.walk import ended
-
-    return ended(id * 8, "cancelled", "over")
-
-
-@pytest.mark.parametrize(
-    "text", ['"quoted" words', "MATCH OR NEAR(", "\ud800 apples", "naïve cafés"]
-)
-def test_whatever_a_question_holds_can_be_searched_for(text: str, store: Store) -> None:
-    assert recalled(store, text, "other", 3) == []
+def test_what_an_older_version_recalled_reads_and_hashes_as_it_did() -> None:
+    data = RecalledData((Recalled("s" * 20, "n" * 20, "a text"),))
+    assert value_hash("memory", "a text", data) == "deb8c2bc40400eade48bc789f4f0c318"

@@ -5,7 +5,7 @@ Draws nothing itself.
 
 from smysl_reasoning.export.marks import SYMBOLS, remarks
 from smysl_reasoning.export.text import clean, wrap
-from smysl_reasoning.graph import ATTACHED, Graph
+from smysl_reasoning.graph import ATTACHABLE, ATTACHED, Graph
 from smysl_reasoning.nodes import Kind
 
 SHAPES: dict[Kind, str] = {
@@ -46,7 +46,7 @@ def render(title: str, graph: Graph) -> str:
         )
     for id in graph:
         for edge in graph.inputs(id):
-            attached = edge.role == ATTACHED and graph.node(id).kind == "note"
+            attached = edge.role == ATTACHED and graph.node(id).kind in ATTACHABLE
             style = ", style=dotted, dir=none" if attached else ""
             out.append(
                 f"  {quoted([edge.node])} -> {quoted([id])} [label={quoted([edge.role])}{style}];"

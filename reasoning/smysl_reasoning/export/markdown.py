@@ -46,7 +46,7 @@ class _Section:
         self._ids = ids
         self._stale = stale
         self._noted: set[str] = set()
-        """Notes that have been told."""
+        """Notes, and memories, that have been told."""
 
     def _of(self, *kinds: Kind) -> list[str]:
         return [id for id in self._ids if self._graph.node(id).kind in kinds]
@@ -55,6 +55,7 @@ class _Section:
         graph = self._graph
         out: list[str] = []
         for id in self._of("context", "memory"):
+            self._noted.add(id)
             out += [f"**{graph.node(id).kind.capitalize()}**{self._marks(id)}", ""]
             out += [*_quote(_block(graph.node(id).text)), "", *self._notes(id, "")]
         if question is not None:

@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape, quoteattr
 from smysl_reasoning.export.layers import Box, Line, Tie, lay_out
 from smysl_reasoning.export.marks import SYMBOLS, overview, remarks
 from smysl_reasoning.export.text import clean, cut, wrap
-from smysl_reasoning.graph import ATTACHED, Graph
+from smysl_reasoning.graph import ATTACHABLE, ATTACHED, Graph
 from smysl_reasoning.nodes import Kind
 
 CELL = 7.25
@@ -128,13 +128,13 @@ def group(kind: Kind) -> str:
 
 def drawn_ties(graph: Graph) -> list[Tie]:
     """What is drawn between nodes: inputs without those that others imply (what an input rests on is seen through
-    that input), and from a node to the notes that are put there."""
+    that input), and from a node to the notes, and memories, that are put there."""
     order = {id: place for place, id in enumerate(graph.topological())}
     below: dict[str, int] = {}
     """Id -> what it rests on, a bit for each place in `order`."""
     ties: dict[Tie, None] = {}
     for id in order:
-        note = graph.node(id).kind == "note"
+        note = graph.node(id).kind in ATTACHABLE
         inputs = {e.node: None for e in graph.inputs(id) if not (note and e.role == ATTACHED)}
         implied = 0
         for one in inputs:

@@ -103,7 +103,7 @@ class Asked(NamedTuple):
     """With the context before it, if there is one."""
     context: Node | None = None
     notes: tuple[str, ...] = ()
-    """What a person has noted at question and context."""
+    """What a person has noted at question and context, and the memories that fell there."""
     told: Question = Question("", [])
     """The question with the notes in it."""
 

@@ -199,7 +199,7 @@ class _Expanding:
         computed = [Input(f"n{s}", self.computed[s]) for s in slots if s in self.computed]
         given = len(computed) < len(slots) or not slots
         noted = any(slot >= self.derivation.next_slot for slot in slots)
-        notes = [Input("note", note) for note in self.notes] if noted else []
+        notes = [Input(note.kind, note) for note in self.notes] if noted else []
         return (self.asked.inputs if given else []) + notes + computed
 
 

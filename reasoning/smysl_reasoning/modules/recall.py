@@ -1,82 +1,44 @@
-"""recall: what was remembered in other sessions about the words of a question (BM25 over rarer words; retrieval as in
-Lewis et al., 2020, without a model).
+"""recall: what the memory holds about the words of a question; no model. See `memory` for what falls and why.
 
-What was recalled once stands: a later walk of the same question reads it again and does not search anew. A memory that
-was taken out, or whose session is gone, is not found.
+What was recalled once stands until the memory says otherwise: a later walk of the same question reads it again and does
+not search anew. What this session has remembered itself is not recalled in it.
 """
 
-import re
-from collections import defaultdict
-from collections.abc import Sequence
+import asyncio
 
-from smysl_reasoning.errors import UnknownId
+from smysl_reasoning.ids import MEMORY
+from smysl_reasoning.memory.values import Pull
 from smysl_reasoning.modules.base import Asked, Inputs, Module, Option, Port, Settings, Written
-from smysl_reasoning.nodes import MemoryData, Node, Recalled, RecalledData
-from smysl_reasoning.store import Store
+from smysl_reasoning.nodes import Node, Recalled, RecalledData
 from smysl_reasoning.workbench import Draft, Workbench
-
-WORDS = 12
-"""Most words that are searched for: the longest ones."""
-LETTERS = 4
-"""Fewest letters of a word that is searched for: shorter ones say little."""
-HITS = 200
-"""Most nodes that are looked at for one word."""
 
 
 async def run(bench: Workbench, inputs: Inputs, settings: Settings) -> Written | None:
     asked = inputs.one("question", Asked)
     limit = int(settings["limit"])
-    # of this question only: the same question asked elsewhere may recall more by then
-    key = f"{limit} {bench.desk.root}"
-    draft = bench.draft(MODULE.label, asked.inputs, name="memory", prompt=key)
-    node = await draft.reused()
-    if node is None and bench.desk.purpose == "replay":
+    desk = bench.desk
+    draft = bench.draft(MODULE.label, asked.inputs, name="memory", prompt=f"{limit} {desk.root}")
+    # what the memory says is no input that the recipe knows of: elsewhere it may have said something else
+    node = await draft.reused(elsewhere=False)
+    if node is None and desk.purpose == "replay":
         node = await _again(bench, draft)
         return None if node is None else Written(node, node.text)
     if node is None:
-        found = recalled(bench.desk.store, asked.told.text, bench.desk.session, limit)
-        if not found:
+        text, source = asked.told.text, f"run {desk.session}"
+        pulls = await asyncio.to_thread(desk.memory.pull, text, limit, apart=source)
+        if not pulls:
             return None
-        text = "\n\n".join(one.text for one in found)
-        node = await draft.finish("memory", text, RecalledData(tuple(found)))
+        text = "\n\n".join(pull.text for pull in pulls)
+        node = await draft.finish("memory", text, RecalledData(tuple(map(_recalled, pulls))))
+        if desk.purpose == "write":
+            uses = [(pull.memory, node.id) for pull in pulls]
+            await asyncio.to_thread(desk.memory.note_uses, uses, desk.session)
     return Written(node, node.text)
 
 
-def recalled(store: Store, text: str, session: str, limit: int) -> list[Recalled]:
-    """At most `limit` memories of other sessions than `session`, those that share the rarest words first."""
-    scores: defaultdict[str, float] = defaultdict(float)
-    nodes: dict[str, Node] = {}
-    for word in words(text):
-        hits = [hit.node for hit in store.search(word, HITS) if hit.session != session]
-        memories = [node for node in hits if isinstance(node.data, MemoryData)]
-        for node in memories:
-            nodes[node.id] = node
-            scores[node.id] += 1 / len(memories)
-    ordered = sorted(nodes, key=lambda id: (-scores[id], id))
-    found: list[Recalled] = []
-    for node in (nodes[id] for id in ordered):
-        if len(found) == limit:
-            break
-        # two sessions may remember the same
-        if _stands(store, node) and node.text not in [one.text for one in found]:
-            found.append(Recalled(node.session, node.id, node.text))
-    return found
-
-
-def words(text: str) -> Sequence[str]:
-    """What is worth searching for: the longest words, each once."""
-    every = dict.fromkeys(word.lower() for word in re.findall(r"[^\W\d_]+", text))
-    long = [word for word in every if len(word) >= LETTERS]
-    return sorted(long, key=lambda word: -len(word))[:WORDS]
-
-
-def _stands(store: Store, node: Node) -> bool:
-    """Its session shows it, as it was found."""
-    try:
-        graph = store.view(node.session).graph
-    except UnknownId:
-        return False
-    return node.id in graph and graph.node(node.id).text == node.text
+def _recalled(pull: Pull) -> Recalled:
+    way = tuple(hop.memory for hop in pull.path) if len(pull.path) > 1 else ()
+    return Recalled(MEMORY, pull.memory, pull.text, way)
 
 
 async def _again(bench: Workbench, draft: Draft) -> Node | None:
@@ -89,8 +51,8 @@ async def _again(bench: Workbench, draft: Draft) -> Node | None:
 
 MODULE = Module(
     name="recall",
-    version=1,
-    summary="find what other sessions remember about a question",
+    version=2,
+    summary="find what the memory holds about a question",
     inputs={"question": Port("question")},
     output="text",
     run=run,
