@@ -1,28 +1,32 @@
-"""Everything that a key, the footer, the palette or the help can do, each declared once.
+"""Everything that a key, the last line, the palette or the help can do, each declared once.
 
 Pure. A remapped key changes nothing but what is pressed. Where several keys stand, the first is
 the one shown.
 """
 
-from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
-from smysl_daemon.errors import BadConfig
-
-Where = Literal["everywhere", "session"]
+Where = Literal[
+    "everywhere", "session", "sessions", "programs", "engines", "daemon", "evals", "memory"
+]
 
 
 class Action(msgspec.Struct, frozen=True):
     name: str
-    """What the settings call it, and the method `action_NAME` of its screen or the app."""
+    """What the settings call it. One of a screen other than the session's begins with the screen."""
     keys: str
     title: str
-    """One or two words, for the footer and the palette."""
+    """One or two words, for the last line and the palette."""
     help: str
     where: Where = "session"
     footer: bool = False
+
+    @property
+    def deed(self) -> str:
+        """What the screen calls it."""
+        return self.name.removeprefix(f"{self.where}_")
 
 
 ACTIONS = (
@@ -61,6 +65,7 @@ ACTIONS = (
     Action("new", "ctrl+n", "new", "begin a new session"),
     Action("rename", "ctrl+t", "rename", "give this session another title"),
     Action("refresh", "f5", "refresh", "read the session from the daemon again"),
+    Action("recalled", "o", "to the memory", "the memory that this node recalls, on the map"),
     Action(
         "sessions",
         "ctrl+s",
@@ -72,57 +77,41 @@ ACTIONS = (
     Action("programs", "f2", "programs", "ways of reasoning", "everywhere"),
     Action("engines", "ctrl+l,f3", "engines", "compiled models", "everywhere"),
     Action("daemon", "f4", "daemon", "the process that holds the model", "everywhere"),
+    Action("memory", "f6", "memory", "what outlives sessions, as a map", "everywhere"),
     Action("evals", "f9", "evals", "what smysl-eval measured", "everywhere"),
     Action("theme", "f8", "theme", "light or dark", "everywhere"),
     Action("help", "question_mark,f1", "help", "all keys", "everywhere", footer=True),
     Action("quit", "ctrl+q", "quit", "leave; what runs goes on", "everywhere"),
+    Action("sessions_open", "enter", "open", "show this session", "sessions", True),
+    Action("sessions_rename", "ctrl+t", "rename", "give it another title", "sessions", True),
+    Action("sessions_export", "ctrl+e", "export", "write it to a file", "sessions", True),
+    Action(
+        "sessions_delete", "ctrl+d", "delete", "delete it for good (asks first)", "sessions", True
+    ),
+    Action("programs_use", "enter", "use", "answer the next question by it", "programs", True),
+    Action("programs_explain", "x", "explain", "its plan for your question", "programs", True),
+    Action("engines_use", "enter", "use", "let this one answer (asks first)", "engines", True),
+    Action("engines_verify", "v", "verify", "hash all files of all engines", "engines", True),
+    Action("engines_build", "B", "build", "build another engine", "engines", True),
+    Action("engines_stop", "C", "stop the build", "stop what is built", "engines", True),
+    Action("daemon_restart", "R", "restart", "restart the daemon (asks first)", "daemon", True),
+    Action("evals_by_tag", "t", "by family or tag", "count by the other", "evals", True),
+    Action("evals_other", "o", "other folder", "read another folder", "evals", True),
+    Action("memory_search", "slash", "search", "what would fall into words", "memory", True),
+    Action("memory_add", "a", "add", "keep a text", "memory", True),
+    Action("memory_edit", "e", "edit", "say something else in its place", "memory", True),
+    Action("memory_pin", "P", "pin", "let it fall into every question, or no more", "memory", True),
+    Action("memory_mute", "m", "mute", "let it fall into nothing, or again", "memory", True),
+    Action("memory_link", "L", "link", "link it: begin at one, end at another", "memory", True),
+    Action("memory_cut", "c", "cut", "cut one of its links", "memory", True),
+    Action(
+        "memory_forget", "delete,X", "forget", "remove it for ever (asks first)", "memory", True
+    ),
+    Action("memory_order", "o", "order", "the heaviest, newest or most used first", "memory"),
+    Action("memory_larger", "plus,equals_sign", "larger", "less of the map, larger", "memory"),
+    Action("memory_smaller", "minus", "smaller", "more of the map, smaller", "memory"),
+    Action("memory_whole", "0", "whole map", "all of the map", "memory"),
+    Action("memory_copy", "y", "copy", "copy its text", "memory"),
+    Action("memory_refresh", "f5", "refresh", "read the memory from the daemon again", "memory"),
 )
 BY_NAME = {action.name: action for action in ACTIONS}
-
-
-def keymap(settings: Mapping[str, str]) -> dict[str, str]:
-    """The keys in force by action. Raises `BadConfig` for an action that does not exist and for
-    a key that two actions share."""
-    for name, keys in settings.items():
-        if name not in BY_NAME:
-            raise BadConfig(f"tui.keys.{name}: no such action; they are {', '.join(BY_NAME)}")
-        if not all(key.strip() for key in keys.split(",")):
-            raise BadConfig(f'tui.keys.{name} = "{keys}": write a key, or several with commas')
-    chosen = {key.strip(): name for name, keys in settings.items() for key in keys.split(",")}
-    found: dict[str, str] = {}
-    for action in ACTIONS:
-        if action.name in settings:
-            found[action.name] = ",".join(key.strip() for key in settings[action.name].split(","))
-            continue
-        # a key that the person gave to another action is that action's
-        left = [key for key in action.keys.split(",") if key not in chosen]
-        found[action.name] = ",".join(left)
-    owner: dict[str, str] = {}
-    for name, keys in found.items():
-        for key in filter(None, keys.split(",")):
-            if key in owner:
-                raise BadConfig(f"tui.keys: {key!r} is both {owner[key]} and {name}")
-            owner[key] = name
-    return found
-
-
-def shown_keys(keys: str) -> str:
-    """Keys as people write them."""
-    names = {
-        "slash": "/",
-        "question_mark": "?",
-        "left_square_bracket": "[",
-        "right_square_bracket": "]",
-        "delete": "Del",
-        "space": "Space",
-    }
-    said = []
-    for key in filter(None, keys.split(",")):
-        parts = key.split("+")
-        last = names.get(parts[-1], parts[-1])
-        if last.startswith("f") and last[1:].isdigit():
-            last = last.upper()
-        if len(parts) > 1 and len(last) == 1:
-            last = last.upper()
-        said.append("+".join([*(part.capitalize() for part in parts[:-1]), last]))
-    return ", ".join(said)

@@ -6,13 +6,15 @@ Knows settings and screens; the session screen knows the rest.
 import gc
 import sys
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 
-from smysl_cli.tui.actions import ACTIONS, BY_NAME, shown_keys
+from smysl_cli.tui.actions import ACTIONS, BY_NAME
+from smysl_cli.tui.keys import NO_KEY, shown_keys
 from smysl_cli.tui.link.requests import Requests
 from smysl_cli.tui.model.drafts import Drafts
 from smysl_cli.tui.screens.base import Page
@@ -53,6 +55,7 @@ class SmyslApp(App[None]):
         super().__init__()
         self.requests = Requests(dirs, self._tell)
         self.drafts = Drafts(dirs.data / "drafts")
+        self.theme = DARK if settings.dark else LIGHT
         self.build: Companion | None = None
         """The last engine that was built here, or is."""
         self._settings = settings
@@ -61,23 +64,38 @@ class SmyslApp(App[None]):
         self.main = SessionScreen(unicode=unicode, open_=session, branch=branch)
 
     def on_mount(self) -> None:
-        self.theme = DARK if self._settings.dark else LIGHT
-        # only what differs: a keymap brings keys back that the focused widget takes for itself
-        self.set_keymap(
-            {name: keys for name, keys in self._settings.keys.items() if keys != BY_NAME[name].keys}
-        )
-        self.push_screen(self.main)
+        # only what differs: a keymap is gone through at every key
+        changed = {
+            name: keys or NO_KEY
+            for name, keys in self._settings.keys.items()
+            if keys != BY_NAME[name].keys
+        }
+        if changed:
+            self.set_keymap(changed)
+
+    def get_default_screen(self) -> Screen[None]:
+        """The first of all, and not one over an empty one, which would be laid out as well."""
+        return self.main
 
     def on_unmount(self) -> None:
         if self.build is not None:
             self.build.stop()
 
     def on_ready(self) -> None:
-        gc.enable()
+        if not gc.isenabled():  # as `smysl tui` begins
+            # what was imported stays: the first look through it would be in the way of the first keys
+            gc.freeze()
+            gc.enable()
 
-    def open(self, session: str, node: str | None) -> None:
-        """Show a session, at a node of it."""
-        self.main.do("open", lambda: self.main.open(session, node=node))
+    def open(self, session: str, node: str | None, *, derive: bool = False) -> None:
+        """Show a session, at a node of it; and what is stale there, to be derived."""
+
+        async def opened() -> None:
+            await self.main.open(session, node=node)
+            if derive:
+                self.main.action_deed("derive")
+
+        self.main.do("open", opened)
 
     def use_program(self, name: str) -> None:
         self.main.use_program(name)
@@ -93,11 +111,14 @@ class SmyslApp(App[None]):
 
     def _show(self, name: str) -> None:
         # a screen is imported when it is wanted first: they cost the start nothing
-        if isinstance(self.screen, Page) and self.screen is not self.main:
-            self.pop_screen()
-        elif self.screen is not self.main:
+        shown = self.screen
+        if not isinstance(shown, Page):
             return  # a dialog waits for its answer
-        self.push_screen(self._made(name))
+        if shown is not self.main:
+            self.pop_screen()
+        made = self._made(name)
+        if name != "help" or type(made) is not type(shown):  # its key leaves it, too
+            self.push_screen(made)
 
     def _made(self, name: str) -> Page:
         match name:
@@ -117,6 +138,8 @@ class SmyslApp(App[None]):
                 from smysl_cli.tui.screens.daemon import DaemonScreen
 
                 return DaemonScreen()
+            case "memory":
+                return self._memory()
             case "evals":
                 from smysl_cli.tui.screens.evals import EvalsScreen
 
@@ -125,16 +148,26 @@ class SmyslApp(App[None]):
 
         return HelpScreen(self._settings.keys)
 
+    def show_memory(self, memory: str) -> None:
+        """The memory's screen, at one of them."""
+        self.push_screen(self._memory(memory))
+
+    def _memory(self, memory: str | None = None) -> Page:
+        from smysl_cli.tui.screens.memory import MemoryScreen
+
+        # what is being asked may be what memory is wanted for
+        words = "" if memory else self.main.written
+        return MemoryScreen(unicode=self.main.unicode, memory=memory, words=words)
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         for one in ACTIONS:
             keys = shown_keys(self._settings.keys[one.name])
             said = f"{one.help} ({keys})" if keys else one.help
             if one.where == "everywhere":
                 yield SystemCommand(one.title, said, lambda name=one.name: self.action_go(name))
-            elif screen is self.main:
-                yield SystemCommand(
-                    one.title, said, lambda name=one.name: self.main.action_deed(name)
-                )
+            elif isinstance(screen, Page) and one.where == screen.where:
+                deed = f"deed('{one.name}')" if screen is self.main else one.deed
+                yield SystemCommand(one.title, said, partial(screen.run_action, deed))
 
     def _tell(self, text: str) -> None:
         """From the thread of a request: why it takes long."""

@@ -8,27 +8,35 @@ import os
 import sys
 from typing import Annotated
 
-import typer
-
+from smysl_cli.declared import Flag, Words
 from smysl_cli.diagnostics import UsageError
-from smysl_cli.options import Branch
+from smysl_cli.exits import Exit
 from smysl_daemon.config import find_dirs
 
 
 def tui(
-    session: Annotated[
-        str | None,
-        typer.Argument(metavar="[ID]", help="A session or node, the beginning of its id, @last."),
+    words: Annotated[
+        list[str] | None,
+        Words("[ID]", help="A session or node, the beginning of its id, @last."),
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--continue", "-c", help="Open the last session.")
-    ] = False,
-    branch: Branch = None,
+    resume: Annotated[bool, Flag(("--continue", "-c"), help="Open the last session.")] = False,
+    branch: Annotated[
+        str | None,
+        Flag(
+            ("--branch", "-b"),
+            metavar="NAME",
+            help="Instead of the current one.",
+            offers="branches",
+        ),
+    ] = None,
     plain: Annotated[
-        bool, typer.Option("--plain", help="Line by line: for screen readers and plain terminals.")
+        bool, Flag(("--plain",), help="Line by line: for screen readers and plain terminals.")
     ] = False,
-) -> None:
+) -> int:
     """Walk, edit and fork thoughts in the terminal."""
+    if words and len(words) > 1:
+        raise UsageError(f"one session is opened, not {len(words)} ({' '.join(words)})")
+    session = words[0] if words else None
     if resume and session is not None:
         raise UsageError("-c and an id contradict each other; choose one")
     opened = "@last" if resume else session
@@ -38,7 +46,7 @@ def tui(
         from smysl_cli.tui.plain import talk
 
         talk(sys.stdin, opened, branch)
-        return
+        return Exit.OK
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
         raise UsageError("the terminal UI needs a terminal; `smysl tui --plain` goes without one")
     gc.disable()  # an eighth of the start; the app turns it on when it is drawn
@@ -49,3 +57,4 @@ def tui(
     from smysl_cli.tui.app import SmyslApp  # Textual: 0.2 s that no other command pays
 
     SmyslApp(dirs, settings, session=opened, branch=branch).run()
+    return Exit.OK

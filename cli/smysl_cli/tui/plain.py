@@ -24,6 +24,7 @@ A line is a question. The first begins a session, later ones go on with it.
 /edit NODE --text "48 / 2"                      /inject NODE "a note"
 /derive            make anew what is stale      /derive --preview says its cost
 /fork NODE --name N, /branches, /switch N, /diff A B, /undo, /redo, /pin NODE, /retry NODE
+/memory search WORDS, /memory list, /memory show ID, /memory add TEXT, /memory pin ID, ...
 /export -o FILE, /search WORDS, /sessions list, and every other command of smysl
 /open ID           go on with another session   /new         begin a new one
 /program NAME      how to reason                /quit        or Ctrl-D

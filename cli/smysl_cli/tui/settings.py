@@ -5,7 +5,7 @@ Knows settings; never widgets.
 
 import msgspec
 
-from smysl_cli.tui.actions import keymap
+from smysl_cli.tui.keys import keymap
 from smysl_daemon.config import Dirs, load_config
 
 

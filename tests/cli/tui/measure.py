@@ -3,8 +3,9 @@
     python tests/cli/tui/measure.py [--json]
 
 Start to first paint, from a key to its paint (idle, and while text streams), processor time while
-text and nodes stream, and walking through a session of 5,000 nodes. What bounds it: Python's own
-start and Textual's import for the first, Textual's layout and the repaint budget for the others.
+text and nodes stream, walking through a session of 5,000 nodes, and over a map of 1,000
+memories. What bounds it: Python's own start and Textual's import for the first, Textual's layout and
+the repaint budget for the others.
 """
 
 import fcntl
@@ -26,10 +27,15 @@ from pathlib import Path
 from smysl_daemon.client import Client
 from smysl_daemon.config import find_dirs
 from smysl_daemon.errors import NoDaemon
+from smysl_daemon.memory_protocol import AddMemories
 from smysl_daemon.protocol import Accepted, Run, RunEnded
 
 FAKE = Path(__file__).parents[2] / "daemon" / "fake_daemon.py"
-STARTS, KEYS = 7, 30
+STARTS, KEYS = 20, 30
+MEMORIES = 1000
+PROMPT = b"sk a question"
+"""What the prompt says while it is empty, behind the cursor on its first letter: the first paint is there, and can be
+written in."""
 PATIENCE_S = 60.0
 MARKS = "абвгдежзийклмнопрстуфхцчшщыэюя"
 """Letters that nothing else draws."""
@@ -107,9 +113,12 @@ class Terminal:
 
 def started() -> dict[str, float]:
     painted, connected, spent = [], [], []
+    warm = Terminal()  # leaves bytecode behind, as an installation does
+    warm.until(b"connected")
+    warm.close()
     for _ in range(STARTS):
         terminal = Terminal()
-        painted.append(terminal.until(b"Thoughts"))
+        painted.append(terminal.until(PROMPT))
         spent.append(1000 * terminal.processor_s())
         connected.append(terminal.until(b"connected"))
         terminal.close()
@@ -167,6 +176,35 @@ def large(session: str) -> dict[str, float]:
     }
 
 
+def remembered(socket: Path) -> dict[str, float]:
+    """The memory's screen, with 1,000 memories and 2,000 links."""
+    with Client(socket) as client:
+        for start in range(0, MEMORIES, 250):
+            numbers = range(start, start + 250)
+            texts = tuple(f"memory{n} shelf{n // 5}" for n in numbers)
+            client.ask(AddMemories(texts=texts))
+    terminal = Terminal()
+    terminal.until(b"connected")
+    terminal.settle(0.5)
+    began = time.perf_counter()
+    terminal.write("\x1b[17~")  # F6
+    opened = terminal.until(f"{MEMORIES} of".encode(), began)
+    steps = {
+        name: [terminal.first_change(keys[n % len(keys)]) for n in range(KEYS)]
+        for name, keys in (("another memory", "hkljlk"), ("larger or smaller", "++--"))
+    }
+    terminal.settle(0.5)
+    share = terminal.run_for(3.0)
+    terminal.close()
+    name = f"{MEMORIES:,} memories"
+    return {
+        f"{name}: drawn after, ms": opened,
+        **{f"{name}: {key}, median ms": statistics.median(one) for key, one in steps.items()},
+        **{f"{name}: {key}, worst ms": max(one) for key, one in steps.items()},
+        f"{name}: processor while nothing happens, share of one": share,
+    }
+
+
 def many(socket: Path) -> str:
     """A session of 5,000 nodes."""
     with Client(socket) as client:
@@ -186,6 +224,7 @@ def measured(socket: Path) -> dict[str, float]:
         lambda: streaming("drizzle", "100 pieces of text a second"),
         lambda: streaming("slow", "50 nodes a second"),
         lambda: large(many(socket)),
+        lambda: remembered(socket),
     ]
     found: dict[str, float] = {}
     for part in parts:
@@ -198,6 +237,8 @@ def main() -> None:
         names = ("CONFIG", "DATA", "CACHE", "RUNTIME")
         os.environ |= {f"SMYSL_{name}_DIR": f"{root}/{name.lower()}" for name in names}
         os.environ |= {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+        # without its bytecode everything of ours would be compiled at each start, which nobody's is
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         socket = find_dirs().socket
         daemon = subprocess.Popen([sys.executable, str(FAKE)], stderr=subprocess.DEVNULL)
         try:

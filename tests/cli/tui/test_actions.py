@@ -420,11 +420,22 @@ async def test_two_terminals_see_the_same_nodes(opened: Any, shell: Any) -> None
 
 async def test_every_action_is_in_the_palette_and_has_a_key(opened: Any) -> None:
     async with opened() as person:
-        titles = {one.title for one in person.app.get_system_commands(person.app.screen)}
-        assert titles == {action.title for action in ACTIONS}
-        bound = {binding.id for _, binding in person.app.main._bindings}
-        bound |= {binding.id for _, binding in person.app._bindings}
+        app = person.app
+        bound = {binding.id for _, binding in app._bindings}
+        screens = [app.main]
+        for where in dict.fromkeys(action.where for action in ACTIONS):
+            if where not in ("everywhere", "session"):
+                app.action_go(where)
+                await person.until(lambda where=where: getattr(app.screen, "where", "") == where)
+                screens.append(app.screen)
+        app.pop_screen()
+        for screen in screens:
+            offered = {one.title for one in app.get_system_commands(screen)}
+            here = [one for one in ACTIONS if one.where in ("everywhere", screen.where)]
+            assert offered == {action.title for action in here}
+            bound |= {binding.id for _, binding in screen._bindings}
         assert {action.name for action in ACTIONS} <= bound
+        await person.until(lambda: app.screen is app.main)
         await person.press("ctrl+p")
         await person.until(lambda: type(person.app.screen).__name__ == "CommandPalette")
         await person.press("escape")

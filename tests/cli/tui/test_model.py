@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smysl_cli import tree
-from smysl_cli.tui.actions import ACTIONS, keymap, shown_keys
 from smysl_cli.tui.model import outcome, request
 from smysl_cli.tui.model.catalog import entries
 from smysl_cli.tui.model.comparison import pairs
-from smysl_cli.tui.model.document import SHOWN, document
+from smysl_cli.tui.model.document import SHOWN, STEP, document
 from smysl_cli.tui.model.drafts import Drafts
 from smysl_cli.tui.model.inspection import inspect
 from smysl_cli.tui.model.marks import mark, remarks
@@ -23,7 +22,6 @@ from smysl_cli.tui.model.plan import plan_tree, wrapped
 from smysl_cli.tui.model.request import Asking, BadSetting
 from smysl_cli.tui.model.session import Session
 from smysl_cli.tui.model.thoughts import Counts, Thoughts
-from smysl_daemon.errors import BadConfig
 from smysl_daemon.protocol import (
     Accepted,
     Changed,
@@ -377,9 +375,19 @@ def test_expressions_are_no_markdown(text: str) -> None:
 def test_a_long_text_is_cut_and_an_escape_sequence_is_harmless() -> None:
     long = "a" * SHOWN + "b"
     assert document(long, running=False).text == "a" * SHOWN
-    assert document(long, running=True).text.endswith("b")
-    assert document(long, running=True).cut == 1
+    assert document(long, running=True).text == long[STEP:]
+    assert document(long, running=True).cut == STEP
     assert "\x1b" not in document("\x1b[31mred", running=False).text
+
+
+def test_of_a_running_text_that_is_too_long_the_shown_part_mostly_only_grows() -> None:
+    words = "".join(f"{number} " for number in range(4 * SHOWN // 5))
+    shown = [
+        document(words[:end], running=True).text for end in range(SHOWN, len(words), STEP // 8)
+    ]
+    grown = [after.startswith(before) for before, after in zip(shown, shown[1:], strict=False)]
+    assert sum(grown) >= len(grown) * 3 // 4
+    assert all(len(one) <= SHOWN for one in shown)
 
 
 def test_costs_and_outcomes_are_sentences() -> None:
@@ -503,23 +511,6 @@ def test_settings_of_a_question_are_checked_and_told() -> None:
             check(text)
     asking = Asking(program="vote", seed=3, budget_tokens=5, budget_seconds=1.5)
     assert asking.words() == "vote, seed 3, 5 tokens, 1.5 s"
-
-
-def test_keys_are_unique_and_what_a_person_takes_is_theirs() -> None:
-    keys = keymap({})
-    assert len(keys) == len(ACTIONS)
-    taken = keymap({"fork": "e"})
-    assert taken["fork"] == "e" and taken["edit"] == ""
-    for wrong in ({"nothing": "e"}, {"fork": ""}, {"fork": "e", "edit": "e"}):
-        with pytest.raises(BadConfig):
-            keymap(wrong)
-
-
-def test_keys_are_written_as_people_write_them() -> None:
-    assert shown_keys("ctrl+s") == "Ctrl+S"
-    assert shown_keys("question_mark,f1") == "?, F1"
-    assert shown_keys("delete,X") == "Del, X"
-    assert shown_keys("") == ""
 
 
 @given(

@@ -40,6 +40,22 @@ def test_a_line_is_a_question_and_a_slash_a_command_of_the_session(shell: Any) -
     assert "never asked" not in done.stdout + done.stderr
 
 
+def test_the_memory_is_reached_by_its_commands(own: Any) -> None:
+    done = own.smysl(
+        "tui",
+        "--plain",
+        stdin=lines(
+            '/memory add "The ferry leaves at nine."',
+            "/memory search When does the ferry leave?",
+            "/memory list",
+            "/memory pin nonsense",
+        ),
+    )
+    assert done.returncode == 0
+    assert "added" in done.stdout and done.stdout.count("The ferry leaves at nine.") == 2
+    assert "nonsense" in done.stderr
+
+
 def test_an_open_session_goes_on(shell: Any) -> None:
     shell.smysl("ask", QUESTION)
     done = shell.smysl("tui", "-c", "--plain", stdin=lines("/show", "/undo", "/switch other"))
@@ -52,6 +68,9 @@ def test_without_a_terminal_the_plain_form_is_named(shell: Any) -> None:
     assert done.returncode == 2 and "--plain" in done.stderr
     both = shell.smysl("tui", "-c", "someid")
     assert both.returncode == 2 and "contradict" in both.stderr
+    two = shell.smysl("tui", "--plain", "abc", "def")
+    assert two.returncode == 2 and "one session is opened, not 2 (abc def)" in two.stderr
+    assert "Walk, edit and fork thoughts" in shell.smysl("tui", "--help").stdout
     alone = shell.smysl("tui", "-b", "main")
     assert alone.returncode == 2 and "-b names a branch" in alone.stderr
 

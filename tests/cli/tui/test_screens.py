@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from textual.widgets import Input, OptionList, Static
-from textual.widgets._footer import FooterKey
 
 from smysl_cli.tui.app import SmyslApp
 from smysl_cli.tui.settings import load_settings
@@ -140,8 +139,7 @@ async def test_nothing_is_wider_than_the_terminal(opened: Any, size: Any) -> Non
             await person.pilot.resize_terminal(columns, rows)
             await person.pilot.pause()
             for widget in person.app.screen.query("*"):
-                # the footer scrolls sideways where its keys have no room
-                if widget.display and widget.size and not isinstance(widget, FooterKey):
+                if widget.display and widget.size:
                     assert widget.region.right <= columns, widget
 
 
@@ -237,6 +235,108 @@ async def test_keys_are_remapped_and_a_mistake_is_named(own: Any, opened: Any) -
         await person.press("e")  # which was that of edit
         await person.dialog("Form")
         assert "Begin a branch" in person.shown()
+
+
+REMAPPED = """
+[tui.keys]
+sessions_rename = "f7"
+programs_explain = "E"
+engines_build = "ctrl+b"
+engines_verify = "B"
+daemon_restart = "f12"
+evals_other = "O, f7"
+"""
+
+
+async def test_keys_of_every_screen_are_remapped_and_the_last_line_says_so(
+    own: Any, opened: Any
+) -> None:
+    own.dirs.config.mkdir(parents=True, exist_ok=True)
+    own.dirs.config_file.write_text(REMAPPED)
+    async with opened(own.dirs) as person:
+        await person.ask(QUESTION)
+        await person.press("ctrl+s")
+        screen = await on(person, "SessionsScreen")
+        await person.until(lambda: screen._entries)
+        await person.until(lambda: "f7 rename" in last_line(person))
+        await person.press("ctrl+t")
+        assert person.app.screen is screen
+        await person.press("f7")
+        await person.dialog("Form")
+        assert "Rename the session" in person.shown()
+        await person.press("escape", "escape", "f2")
+        screen = await on(person, "ProgramsScreen")
+        await person.until(lambda: screen.query_one(OptionList).option_count > 1)
+        await person.press("x")
+        assert not screen.does("explain")
+        await person.press("E")
+        shown = screen.query_one("#program", Static)
+        await person.until(lambda: "wave 1" in str(shown.content))
+        await person.press("escape", "f3")
+        screen = await on(person, "EnginesScreen")
+        await person.until(lambda: screen._engines)
+        await person.until(lambda: "B verify" in last_line(person))
+        assert "^b build" in last_line(person)
+        await person.press("B")
+        await person.hears("as their manifests say")
+        await person.press("ctrl+b")
+        await person.dialog("Form")
+        assert "Build an engine" in person.shown()
+        await person.press("escape", "escape", "f4")
+        screen = await on(person, "DaemonScreen")
+        await person.press("R")
+        assert person.app.screen is screen
+        await person.press("f12")
+        await person.dialog("Confirm")
+        assert "Restart the daemon?" in person.shown()
+        await person.press("n", "escape", "f9")
+        await on(person, "EvalsScreen")
+        await person.press("f7")
+        await person.dialog("Form")
+        await person.press("escape", "escape", "f1")
+        await on(person, "HelpScreen")
+        assert "Keys" in person.shown()
+        await person.press("f1")
+        assert person.app.screen is person.app.main
+
+
+async def test_on_its_screen_a_key_goes_before_one_that_works_everywhere(
+    own: Any, opened: Any
+) -> None:
+    own.dirs.config.mkdir(parents=True, exist_ok=True)
+    own.dirs.config_file.write_text('[tui.keys]\nfork = "f4"\ntheme = "t"\n')
+    async with opened(own.dirs) as person:
+        await person.ask(QUESTION)
+        await person.press("f4")
+        await person.dialog("Form")
+        assert "Begin a branch" in person.shown()
+        await person.press("escape", "f9")
+        await on(person, "EvalsScreen")
+        theme = person.app.theme
+        await person.press("t")  # which was that of counting by tag
+        assert person.app.theme != theme
+        await person.press("f4")
+        await on(person, "DaemonScreen")
+
+
+def last_line(person: Any) -> str:
+    return str(person.shown().splitlines()[-1])
+
+
+async def test_the_last_line_says_what_keys_do_and_a_click_presses_one(opened: Any) -> None:
+    async with opened() as person:
+        # typed words are words: no key of the thoughts is offered while the prompt is written in
+        await person.until(lambda: "sessions" in last_line(person))
+        assert "derive" not in last_line(person)
+        await person.press("escape")
+        await person.until(lambda: "r derive" in last_line(person))
+        assert last_line(person).split("  ")[0] == "a ask"
+        assert last_line(person).rstrip().endswith("? help")
+        await person.pilot.resize_terminal(40, 12)
+        await person.until(lambda: "derive" not in last_line(person))
+        assert last_line(person).rstrip().endswith("? help")
+        await person.pilot.click("#keys", offset=(last_line(person).index("help"), 0))
+        await on(person, "HelpScreen")
 
 
 async def test_no_color_leaves_signs_and_words(

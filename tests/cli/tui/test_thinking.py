@@ -65,7 +65,7 @@ async def test_thoughts_are_folded_and_shown_by_key_and_by_click(opened: Any, si
         assert not thinking.display
         await person.press("t")
         await person.until(lambda: thinking.display)
-        assert str(thinking.content) == "six times seven"
+        assert thinking.text == "six times seven"
         await person.pilot.click("#fold")
         await person.until(lambda: not thinking.display)
         await person.choose("answer")

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from smysl_daemon.config import find_dirs
@@ -23,6 +24,35 @@ QUESTION = (
     "A shop sells pens for 3 dollars and books for 12 dollars. Tom buys 4 pens and 2 books. "
     "How much does he pay?"
 )
+
+EGGS = "Anna sells 3 boxes of eggs. How many eggs does she sell?"
+FARM = """\
+A box holds 12 eggs.
+
+Broken eggs go to the cat.
+
+The hens lay best in May.
+
+Each hen needs a nest of straw.
+
+Straw comes from the neighbour's barley.
+
+Barley is sown in March.
+
+The market opens on Saturday.
+
+Anna drives to the market at dawn.
+
+The van needs a new battery.
+
+The battery is under the seat of the van.
+
+Foxes come at night.
+
+The fence keeps foxes from the hens.
+
+The well froze last winter.
+"""
 
 
 class Terminal:
@@ -73,6 +103,62 @@ def smysl(*words: str) -> None:
     """A command in another terminal; whatever it makes of the answer, it says so there."""
     command = [sys.executable, "-P", "-m", "smysl_cli.app", *words]
     subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE_S)
+
+
+def remember(terminal: Terminal, folder: Path, stop: Callable[[str, str], None]) -> None:
+    """The memory, from a file that another terminal imports to an answer that is derived anew."""
+    (folder / "farm.md").write_text(FARM)
+    smysl("memory", "import", str(folder / "farm.md"))
+    terminal.press("C-n")
+    terminal.until("Ask a question", "a new session")
+    terminal.press("Escape", "F6")
+    stop(
+        "`smysl memory import farm.md` in another terminal, then **F6**: what outlives sessions, as a "
+        "map. What is alike lies together.",
+        terminal.until("13 of 13", "source"),
+    )
+    terminal.press("/")
+    terminal.type(EGGS)
+    stop(
+        "`/` and a question: what would fall into it, drawn from its words (`◆`) over the map, with the "
+        "strength and the way of each.",
+        terminal.until("◆", "falls in"),
+    )
+    terminal.press("Escape", "Escape", "Escape")
+    terminal.until("Ask a question")
+    terminal.press("C-o")
+    terminal.until("How to ask")
+    terminal.press("Tab", "Tab")
+    terminal.type("1")
+    terminal.press("Enter")
+    terminal.until("recall 1")
+    terminal.press("a")
+    terminal.type(EGGS)
+    terminal.press("Enter")
+    terminal.until("36: verified")
+    terminal.until("36", without="36: verified")
+    terminal.press("g", "j")
+    stop(
+        "**Ctrl+O** lets one memory fall into the next question. It stands in the session as a thought "
+        "of its own (`∞`), and the answer rests on it. On the right is why it came.",
+        terminal.until("strength", "recalled"),
+    )
+    terminal.press("o")
+    terminal.until("A box holds 12 eggs", "13 of 13", "Fell into")
+    terminal.press("e")
+    terminal.until("Edit memory", "in 1 session")
+    terminal.press("C-u")
+    terminal.type("A box holds 10 eggs.")
+    terminal.press("C-s")
+    stop(
+        "`o` leads to it, `e` corrects it, and what that makes stale is said.",
+        terminal.until("What rests on it is stale", without="changed "),
+    )
+    terminal.press("Down", "Enter")
+    terminal.until("Derive what is stale?")
+    terminal.press("y")
+    terminal.until("30: verified")
+    stop("Derived: 30.", terminal.until("30", without="30: verified"))
 
 
 def walk(terminal: Terminal, folder: Path) -> str:
@@ -155,14 +241,15 @@ def walk(terminal: Terminal, folder: Path) -> str:
         '..."`. It appears here as it happens.',
         terminal.until("Mia has 5 apples", "9 "),
     )
-    terminal.until("Mia has 5 apples", without="9: ")
+    terminal.until("Mia has 5 apples", without="9: verified")
+    remember(terminal, folder, stop)
     terminal.resize(80, 24)
     stop(
         "In a terminal of 80 by 24 there is one pane at a time, with tabs; `h` and `l` change it.",
         terminal.until("[Thoughts]"),
     )
     terminal.press("C-s")
-    stop("**Ctrl+S** finds earlier sessions while you type.", terminal.until("of 1"))
+    stop("**Ctrl+S** finds earlier sessions while you type.", terminal.until("of 2"))
     terminal.press("Escape", "C-q")
     return "\n".join(
         ["# A tour of `smysl tui`", "", INTRODUCTION, ""]

@@ -3,6 +3,7 @@
 Knows no daemon: a dialog that must ask something is handed a function.
 """
 
+from pathlib import Path
 from typing import TypeVar
 
 from textual.binding import Binding
@@ -17,6 +18,7 @@ R = TypeVar("R")
 class Dialog(ModalScreen[R | None]):
     """Subclasses compose themselves inside a `frame`."""
 
+    CSS_PATH = Path(__file__).parents[1] / "dialogs.tcss"
     BINDINGS = [Binding("escape", "leave", "cancel")]
 
     def __init__(self, title: str, hint: str = "") -> None:

@@ -16,6 +16,7 @@ from smysl_cli.tui.dialogs.base import Dialog, lines
 from smysl_cli.tui.workers import begin
 
 PREVIEW_DELAY_S = 0.3
+EMPTY = "a node says something, or is deleted"
 Preview = Callable[[str], Awaitable[str]]
 """A line about what a text would touch, or what is wrong with it."""
 
@@ -39,10 +40,16 @@ class Writing(Dialog[Written]):
         *,
         about: str,
         preview: Preview | None = None,
+        derives: bool = True,
+        empty: str = EMPTY,
         keep_draft: Callable[[str], None],
         edit: Callable[[str], str | None],
     ) -> None:
-        super().__init__(title, "Ctrl+S apply, Ctrl+R and derive, Ctrl+G editor, Esc leave")
+        """`derives`: what it touches can be derived at once. `empty`: what is said of an empty text."""
+        and_derive = ", Ctrl+R and derive" if derives else ""
+        super().__init__(title, f"Ctrl+S apply{and_derive}, Ctrl+G editor, Esc leave")
+        self._derives = derives
+        self._empty = empty
         self._text = text
         self._about = about
         self._preview = preview
@@ -57,7 +64,8 @@ class Writing(Dialog[Written]):
             yield Static("", id="preview", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Apply", id="keep", variant="primary")
-                yield Button("Apply and derive", id="derive")
+                if self._derives:
+                    yield Button("Apply and derive", id="derive")
                 yield Button("Cancel", id="leave")
 
     def on_mount(self) -> None:
@@ -80,7 +88,7 @@ class Writing(Dialog[Written]):
     async def _previewed(self) -> None:
         assert self._preview is not None
         text = self.query_one("#text", TextArea).text.strip()
-        said = await self._preview(text) if text else "a node says something, or is deleted"
+        said = await self._preview(text) if text else self._empty
         self.query_one("#preview", Static).update(said)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
@@ -97,7 +105,8 @@ class Writing(Dialog[Written]):
         self._done(derive=False)
 
     def action_derive(self) -> None:
-        self._done(derive=True)
+        if self._derives:
+            self._done(derive=True)
 
     def action_editor(self) -> None:
         area = self.query_one("#text", TextArea)
@@ -107,6 +116,6 @@ class Writing(Dialog[Written]):
     def _done(self, *, derive: bool) -> None:
         text = self.query_one("#text", TextArea).text.strip()
         if not text:
-            self.notify("The text is empty; a node says something, or is deleted.")
+            self.notify(f"The text is empty; {self._empty}.")
             return
         self.dismiss(Written(text, derive))

@@ -13,6 +13,7 @@ from smysl_cli.tui.link.requests import Requests
 from smysl_daemon import protocol
 from smysl_daemon.client import Client
 from smysl_daemon.errors import DaemonError
+from smysl_daemon.memory_protocol import MemoryChanged
 from smysl_daemon.protocol import (
     Accepted,
     BranchChosen,
@@ -25,7 +26,15 @@ from smysl_daemon.protocol import (
 )
 
 Heard = (
-    Watching | Accepted | RunEvent | RunEnded | Changed | Controlled | BranchChosen | SessionChanged
+    Watching
+    | Accepted
+    | RunEvent
+    | RunEnded
+    | Changed
+    | Controlled
+    | BranchChosen
+    | SessionChanged
+    | MemoryChanged
 )
 
 

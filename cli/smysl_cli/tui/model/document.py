@@ -12,6 +12,8 @@ from smysl_cli.text import printable
 
 SHOWN = 64 * 1024
 """Most characters shown; `export` writes all."""
+STEP = SHOWN // 4
+"""A running text loses its beginning in pieces of so many: what is shown of it mostly only grows."""
 _MARKDOWN = re.compile(r"^(#{1,6} \S|[-*+] \S|\d+[.)] \S|> |```|~~~|\|.*\|\s*$)|\*\*\S", re.M)
 
 
@@ -23,10 +25,15 @@ class Document(msgspec.Struct, frozen=True):
 
 
 def document(text: str, *, running: bool) -> Document:
-    text = printable(text)
+    """`text` as it may be shown."""
     cut = max(len(text) - SHOWN, 0)
-    if cut:
-        text = text[-SHOWN:] if running else text[:SHOWN]
+    if cut and running:
+        cut += -cut % STEP
+        text = text[cut:]
+    elif cut:
+        text = text[:SHOWN]
+    # a line at a time: those without anything to replace, which are most, are then seen to be so at once
+    text = "\n".join(map(printable, text.split("\n")))
     # half a table or fence jumps about while it grows
     markdown = not running and not cut and bool(_MARKDOWN.search(text))
     return Document(text, markdown, cut)

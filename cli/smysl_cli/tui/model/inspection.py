@@ -6,10 +6,12 @@ Pure.
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from smysl_cli.recalled import way
 from smysl_cli.text import fit, local_time, one_line
 from smysl_cli.tree import SHORT_ID, summary
 from smysl_cli.tui.model.marks import remarks
 from smysl_cli.tui.model.thoughts import Thoughts
+from smysl_daemon.memory_protocol import PullView
 from smysl_daemon.shapes import NodeView, RecipeView, VersionView
 
 TEXT = 60
@@ -26,7 +28,9 @@ class Fact(NamedTuple):
 def inspect(node: NodeView, thoughts: Thoughts, versions: Sequence[VersionView] = ()) -> list[Fact]:
     stats = node.stats
     facts = [Fact("kind", node.kind), Fact("id", node.id), Fact("status", _status(node))]
-    if stats.confidence is not None:
+    if (pull := pulled(node)) is not None:
+        facts += _fallen(pull)
+    elif stats.confidence is not None:
         facts.append(Fact("confidence", f"{stats.confidence:.3f}"))
     facts += [Fact("input", _input(edge.role, edge.node, thoughts)) for edge in node.inputs]
     facts += _made(node)
@@ -51,6 +55,27 @@ def inspect(node: NodeView, thoughts: Thoughts, versions: Sequence[VersionView] 
     if len(versions) > 1:
         facts += [Fact("version", _version(one)) for one in versions]
     return facts
+
+
+def pulled(node: NodeView) -> PullView | None:
+    """How a memory fell into the question; None for every other node."""
+    return node.pull if isinstance(node.pull, PullView) else None
+
+
+def _fallen(pull: PullView) -> list[Fact]:
+    pinned = " (pinned)" if pull.pinned else ""
+    return [
+        Fact("strength", f"{pull.strength:.3f}{pinned}"),
+        Fact("mass", f"{pull.mass:.3f}"),
+        Fact("nearness", f"{pull.nearness:.3f}"),
+        *(Fact("way", step) for step in _way(pull)),
+    ]
+
+
+def _way(pull: PullView) -> list[str]:
+    if pull.pinned and not pull.nearness and len(pull.path) < 2:
+        return ["pinned: the words do not reach it"]
+    return way(pull.path)
 
 
 def _status(node: NodeView) -> str:
@@ -85,8 +110,9 @@ def _made(node: NodeView) -> list[Fact]:
         facts.append(Fact("sampling", f"temperature {sampling['temperature']:g}, seed {seed}"))
     elif sampling:
         facts.append(Fact("sampling", "the likeliest words"))
-    facts.append(Fact("adapter", recipe.adapter or "none"))
-    facts.append(Fact("engine", recipe.engine[:12]))
+    if pulled(node) is None:  # what was found was not generated
+        facts.append(Fact("adapter", recipe.adapter or "none"))
+        facts.append(Fact("engine", recipe.engine[:12]))
     return facts
 
 

@@ -6,6 +6,7 @@ Pure. Tones are names; which colour they have is the theme's business.
 from typing import Literal
 
 import msgspec
+from msgspec import UNSET
 
 from smysl_daemon.shapes import NodeView
 
@@ -24,6 +25,7 @@ _ASCII = {
     "⇄": "t",
     "⊘": "o",
     "=": "=",
+    "∞": "m",
 }
 
 
@@ -72,6 +74,8 @@ def _mark(node: NodeView, tick: int) -> Mark:
         if node.data["passed"]:
             return Mark("✓", "passed", "good")
         return Mark("✗", "not passed", "bad")
+    if node.kind == "memory":
+        return Mark("∞", "recalled" if node.pull is not UNSET else "", "plain")
     if node.kept is True:
         return Mark("=", "kept", "faint")
     return Mark("·", "", "plain")

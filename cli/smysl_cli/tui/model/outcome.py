@@ -5,8 +5,7 @@ Pure: replies in, one or a few lines out.
 
 from collections.abc import Iterable
 
-from smysl_cli.deriving import thoughts
-from smysl_cli.text import fit, one_line
+from smysl_cli.text import fit, one_line, thoughts
 from smysl_cli.tree import SHORT_ID, summary
 from smysl_daemon.protocol import Changed, Previewed, RunEnded
 from smysl_daemon.shapes import NodeView, SessionView

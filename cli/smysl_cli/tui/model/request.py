@@ -1,4 +1,4 @@
-"""How the next question is asked: program, adapter, seed and budget, as the person set them.
+"""How the next question is asked: program, adapter, memories, seed and budget, as the person set them.
 
 Pure.
 """
@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from smysl_cli.options import SEED_LIMIT
+from smysl_cli.question import RECALL_LIMIT, SEED_LIMIT
 from smysl_cli.text import printable
 
 N = TypeVar("N", int, float)
@@ -20,6 +20,8 @@ class BadSetting(ValueError):
 class Asking(msgspec.Struct, frozen=True):
     program: str = "solve"
     adapter: str | None = None
+    recall: int | None = None
+    """Most memories that fall into it; None: as the settings say."""
     seed: int = 0
     budget_tokens: int | None = None
     budget_seconds: float | None = None
@@ -28,6 +30,7 @@ class Asking(msgspec.Struct, frozen=True):
         """In a line, for beside the prompt."""
         parts = [self.program]
         parts += [f"adapter {printable(self.adapter)}"] if self.adapter else []
+        parts += [f"recall {self.recall}"] if self.recall is not None else []
         parts += [f"seed {self.seed}"] if self.seed else []
         parts += [f"{self.budget_tokens} tokens" if self.budget_tokens else ""]
         parts += [f"{self.budget_seconds:g} s" if self.budget_seconds else ""]
@@ -39,6 +42,13 @@ def seed(text: str) -> int | None:
     value = _number(text, int, "a seed is a whole number")
     if value is not None and not 0 <= value < SEED_LIMIT:
         raise BadSetting(f"a seed is from 0 to {SEED_LIMIT - 1}, not {value}")
+    return value
+
+
+def recall(text: str) -> int | None:
+    value = _number(text, int, "how many memories fall in is a whole number")
+    if value is not None and not 0 <= value <= RECALL_LIMIT:
+        raise BadSetting(f"from 0 to {RECALL_LIMIT} memories fall in, not {value}")
     return value
 
 

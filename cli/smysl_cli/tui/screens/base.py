@@ -5,13 +5,16 @@ Knows errors; never requests.
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, ClassVar, cast
 
+from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
 from textual.screen import Screen
 
 from smysl_cli.diagnostics import CommandFailed
 from smysl_cli.text import printable
+from smysl_cli.tui.actions import ACTIONS, Where
 from smysl_cli.tui.model.request import BadSetting
 from smysl_cli.tui.workers import begin
 from smysl_daemon.errors import DaemonError
@@ -26,7 +29,25 @@ NARROW = 110
 """Below these columns one pane is shown at a time."""
 
 
+STYLES = Path(__file__).parents[1]
+
+
+def bindings(where: Where, back: str = "app.pop_screen") -> list[BindingType]:
+    """The keys of a screen beside the session's. Whatever has the focus there comes after them."""
+    return [
+        Binding("escape", back, "back"),
+        *(
+            Binding(one.keys, one.deed, one.title, show=one.footer, priority=True, id=one.name)
+            for one in ACTIONS
+            if one.where == where
+        ),
+    ]
+
+
 class Page(Screen[None]):
+    CSS_PATH: ClassVar[list[str | PurePath] | None] = [STYLES / "pages.tcss"]
+    where: ClassVar[Where | None] = None
+    """Whose actions the palette offers here."""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-wide")]
 
     def __init__(self) -> None:

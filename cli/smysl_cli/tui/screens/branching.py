@@ -6,8 +6,7 @@ Knows requests and dialogs; never how branches are kept.
 import re
 from typing import TYPE_CHECKING
 
-from smysl_cli.deriving import thoughts
-from smysl_cli.text import fit, one_line
+from smysl_cli.text import fit, one_line, thoughts
 from smysl_cli.tree import SHORT_ID
 from smysl_cli.tui.dialogs.choice import Choice, Item
 from smysl_cli.tui.dialogs.form import Field, Form, Values

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.widgets import Footer
 
-from smysl_cli.deriving import thoughts
+from smysl_cli.text import thoughts
 from smysl_cli.tui.dialogs.base import lines
 from smysl_cli.tui.model.comparison import pairs
 from smysl_cli.tui.screens.base import Page
+from smysl_cli.tui.widgets.keyline import KeyLine
 from smysl_daemon.shapes import DifferenceView
 
 SHOWN = 300
@@ -40,4 +40,4 @@ class ComparisonScreen(Page):
                         yield lines(f"+ {pair.right}", classes="side")
             if len(self._pairs) > SHOWN:
                 yield lines(f"and {len(self._pairs) - SHOWN} more; `smysl diff` lists all")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyLine()

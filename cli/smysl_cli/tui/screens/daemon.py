@@ -8,9 +8,8 @@ import time
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal
-from textual.widgets import Footer, RichLog, Sparkline, Static
+from textual.widgets import RichLog, Sparkline, Static
 
 from smysl_cli import engine_words
 from smysl_cli.text import fit, printable
@@ -18,7 +17,8 @@ from smysl_cli.tui.dialogs.base import lines
 from smysl_cli.tui.dialogs.confirm import Confirm
 from smysl_cli.tui.link.threads import in_thread
 from smysl_cli.tui.model.meters import Meter, Meters
-from smysl_cli.tui.screens.base import Page
+from smysl_cli.tui.screens.base import Page, bindings
+from smysl_cli.tui.widgets.keyline import KeyLine
 from smysl_daemon import launch, logs, protocol
 from smysl_daemon.errors import DaemonError
 from smysl_daemon.protocol import DaemonStatus
@@ -46,7 +46,8 @@ class Gauge(Horizontal):
 
 
 class DaemonScreen(Page):
-    BINDINGS = [Binding("escape", "app.pop_screen", "back"), Binding("R", "restart", "restart")]
+    where = "daemon"
+    BINDINGS = bindings("daemon")
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +62,7 @@ class DaemonScreen(Page):
         yield RichLog(
             id="log", wrap=True, markup=False, highlight=False, max_lines=500, min_width=1
         )
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         log = self.query_one("#log", RichLog)

@@ -8,11 +8,10 @@ from rich.table import Table
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Footer, OptionList, RichLog, Static
+from textual.widgets import OptionList, RichLog, Static
 from textual.widgets.option_list import Option
 
 from smysl_cli.text import printable
@@ -21,7 +20,8 @@ from smysl_cli.tui.dialogs.form import Field, Form, Values
 from smysl_cli.tui.link.companions import Companion
 from smysl_cli.tui.link.threads import in_thread
 from smysl_cli.tui.model.engines import facts
-from smysl_cli.tui.screens.base import Page
+from smysl_cli.tui.screens.base import Page, bindings
+from smysl_cli.tui.widgets.keyline import KeyLine
 from smysl_daemon import protocol
 from smysl_daemon.protocol import EngineList, ModelUsed
 from smysl_daemon.shapes import EngineView
@@ -35,13 +35,8 @@ class Said(Message):
 
 
 class EnginesScreen(Page):
-    BINDINGS = [
-        Binding("escape", "app.pop_screen", "back"),
-        Binding("enter", "use", "use", priority=True),
-        Binding("v", "verify", "verify"),
-        Binding("B", "build", "build"),
-        Binding("C", "stop", "stop the build"),
-    ]
+    where = "engines"
+    BINDINGS = bindings("engines")
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +50,7 @@ class EnginesScreen(Page):
                 with VerticalScroll(classes="page"):
                     yield Static("", id="engine")
                 yield RichLog(id="log", wrap=True, markup=False, highlight=False, min_width=1)
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self.query_one(OptionList).border_title = "Engines"

@@ -11,10 +11,9 @@ from rich.table import Table
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from smysl_cli.diagnostics import CommandFailed
@@ -24,7 +23,8 @@ from smysl_cli.tui.link import companions
 from smysl_cli.tui.link.threads import in_thread
 from smysl_cli.tui.model import results
 from smysl_cli.tui.model.results import COLUMNS, Folder, Group, Report
-from smysl_cli.tui.screens.base import Page
+from smysl_cli.tui.screens.base import Page, bindings
+from smysl_cli.tui.widgets.keyline import KeyLine
 from smysl_cli.tui.workers import begin
 
 RESULTS = "eval-results"
@@ -40,11 +40,8 @@ NOTHING = (
 
 
 class EvalsScreen(Page):
-    BINDINGS = [
-        Binding("escape", "app.pop_screen", "back"),
-        Binding("t", "by_tag", "by family or tag"),
-        Binding("o", "other", "other folder"),
-    ]
+    where = "evals"
+    BINDINGS = bindings("evals")
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +55,7 @@ class EvalsScreen(Page):
             yield OptionList()
             with VerticalScroll(classes="page"):
                 yield Static("", id="report")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self.query_one(OptionList).border_title = "Measured"

@@ -1,4 +1,4 @@
-"""How the next question is asked: program, model, adapter, seed and budget, in one dialog at the prompt.
+"""How the next question is asked: program, model, adapter, memories, seed and budget, in one dialog at the prompt.
 
 Knows requests and the dialog; the screen keeps what was set.
 """
@@ -35,6 +35,7 @@ async def choose(screen: "SessionScreen") -> None:
                 Field("program", "Program", asking.program, choices=await screen.programs()),
                 Field("model", "Model", loaded, choices=list(names)),
                 *_adapter_field(adapters, asking.adapter),
+                Field("recall", "Recall", _number(asking.recall), "memories; as the settings say"),
                 Field("seed", "Seed", str(asking.seed), "the same seed gives the same nodes"),
                 Field("tokens", "Token budget", str(asking.budget_tokens or ""), "no limit"),
                 Field("seconds", "Seconds", _number(asking.budget_seconds), "no limit"),
@@ -79,6 +80,7 @@ def _asking(values: Values) -> Asking:
     return Asking(
         program=values["program"],
         adapter=values.get("adapter") or None,
+        recall=request.recall(values["recall"]),
         seed=request.seed(values["seed"]) or 0,
         budget_tokens=request.tokens(values["tokens"]),
         budget_seconds=request.seconds(values["seconds"]),

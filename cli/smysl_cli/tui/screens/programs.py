@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from functools import partial
 
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from smysl_cli.text import printable
 from smysl_cli.tui.model.plan import plan_tree, wrapped
-from smysl_cli.tui.screens.base import Page
+from smysl_cli.tui.screens.base import Page, bindings
+from smysl_cli.tui.widgets.keyline import KeyLine
 from smysl_cli.tui.workers import begin
 from smysl_daemon import protocol
 from smysl_daemon.errors import DaemonError
@@ -27,11 +27,8 @@ EXAMPLE = "Tom has 12 apples and gives 5 to Anna. How many are left?"
 
 
 class ProgramsScreen(Page):
-    BINDINGS = [
-        Binding("escape", "app.pop_screen", "back"),
-        Binding("enter", "use", "use", priority=True),
-        Binding("x", "explain", "explain"),
-    ]
+    where = "programs"
+    BINDINGS = bindings("programs")
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +42,7 @@ class ProgramsScreen(Page):
             yield OptionList()
             with VerticalScroll(classes="page"):
                 yield Static("", id="program", markup=False)
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self.query_one(OptionList).border_title = "Programs"

@@ -11,23 +11,23 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
-from textual.content import Content
 from textual.timer import Timer
-from textual.widgets import Footer, TextArea
+from textual.widgets import TextArea
 
 from smysl_cli.text import printable
 from smysl_cli.tui.actions import ACTIONS
 from smysl_cli.tui.model import outcome
 from smysl_cli.tui.model.drafts import NEW
-from smysl_cli.tui.model.inspection import inspect
+from smysl_cli.tui.model.inspection import inspect, pulled
 from smysl_cli.tui.model.request import Asking
 from smysl_cli.tui.model.session import Session
-from smysl_cli.tui.screens.base import Deed, Page
+from smysl_cli.tui.screens.base import NARROW, Deed, Page
 from smysl_cli.tui.screens.runner import Fed, Runner
 from smysl_cli.tui.screens.watcher import LOOK_INTERVAL_S, Stirred, Watcher, operation
 from smysl_cli.tui.widgets.bars import Bar, Tabs
 from smysl_cli.tui.widgets.graph import Graph
 from smysl_cli.tui.widgets.inspector import Inspector
+from smysl_cli.tui.widgets.keyline import KeyLine
 from smysl_cli.tui.widgets.prompt import Prompt
 from smysl_cli.tui.widgets.reader import Reader
 from smysl_cli.tui.workers import begin
@@ -52,6 +52,8 @@ _LINKS = {"starting": "○ connecting", "up": "● connected", "lost": "○ no d
 
 
 class SessionScreen(Page):
+    where = "session"
+    CSS_PATH = None  # the app's own: it is read before anything is drawn
     BINDINGS = [
         Binding(one.keys, f"deed('{one.name}')", one.title, show=one.footer, id=one.name)
         for one in ACTIONS
@@ -75,29 +77,37 @@ class SessionScreen(Page):
         self._told = ""
         """The last question to the person that was announced."""
         self._versions: dict[str, tuple[VersionView, ...]] = {}
+        self._turned = False
+        """Running marks went on of late: something arrives."""
         self._save: Timer | None = None
         self._details: Timer | None = None
-        self._shown = "graph"
+        # of panes that are hidden the last one is shown, so that nothing is cut off
+        self._shown = "graph" if open_ else "reader"
         self._watcher = Watcher(self)
         self._deeds = self._table()
 
     def compose(self) -> ComposeResult:
+        # as its first resize would find: everything would be styled anew for it
+        self.set_class(self.app.size.width < NARROW, "-narrow", update=False)
+        self.set_class(self.app.size.width >= NARROW, "-wide", update=False)
+        panes = (
+            Graph(self.session, unicode=self.unicode),
+            Reader(unicode=self.unicode),
+            Inspector(),
+        )
         yield Bar("top")
-        yield Tabs()
+        yield Tabs(self._shown)
         with Horizontal(id="panes"):
-            yield Graph(self.session, unicode=self.unicode)
-            yield Reader(unicode=self.unicode)
-            yield Inspector()
-        yield Prompt()
-        yield Footer(show_command_palette=False, compact=True)
+            for pane in panes:
+                pane.set_class(pane.id == self._shown, "-shown", update=False)
+                yield pane
+        yield Prompt(self.smysl.drafts.read(NEW))
+        yield KeyLine()
 
     def on_mount(self) -> None:
         prompt = self.query_one(Prompt)
-        prompt.text = self.smysl.drafts.read(NEW)
         prompt.move_cursor(prompt.document.end)
-        # of panes that are hidden the last one is shown, so that nothing is cut off
-        self._show_pane("graph" if self._open else "reader")
-        self.draw()
+        self._draw()  # the first paint has everything in it
         self.set_interval(LOOK_INTERVAL_S, lambda: self.do("look", self._watcher.look))
         self.set_interval(TICK_S, self._turn)
         self.do("open", self._begin)
@@ -183,6 +193,11 @@ class SessionScreen(Page):
         self.draw()
 
     @property
+    def written(self) -> str:
+        """What stands at the prompt and was not sent."""
+        return self._text.strip()
+
+    @property
     def last_question(self) -> str:
         """What is being written, or was asked last."""
         asked = [node.text for node in self.session.thoughts if node.kind == "question"]
@@ -211,9 +226,12 @@ class SessionScreen(Page):
 
     def draw(self, *, turn: bool = False) -> None:
         """Everything from the state, once."""
-        if not self.is_shown:
-            return
+        if self.is_shown:
+            self._draw(turn=turn)
+
+    def _draw(self, *, turn: bool = False) -> None:
         session = self.session
+        self._turned = turn
         self.query_one(Graph).refresh_rows(turn=turn)
         self._draw_node()
         asked = session.question
@@ -227,10 +245,9 @@ class SessionScreen(Page):
             outcome.heading(session.view) if session.view or session.id is None else session.id[:8],
             f"{session.branch}  {said}  {_LINKS[self._link]}" if said else _LINKS[self._link],
         )
-        prompt = self.query_one(Prompt)
         goes_on = "a new session" if session.id is None else "goes on with this session"
         how = " - ".join(filter(None, (self.asking.words(), printable(self.model), goes_on)))
-        prompt.border_title = Content(how).markup
+        self.query_one(Prompt).entitle(how)
 
     def _verdict(self) -> str:
         session = self.session
@@ -270,8 +287,9 @@ class SessionScreen(Page):
             self._draw_node()
 
     def _turn(self) -> None:
-        if self.is_shown and self.session.thoughts.counts().running:
+        if self.is_shown and not self._turned and self.session.thoughts.counts().running:
             self.query_one(Graph).refresh_rows(turn=True)
+        self._turned = False
 
     # ---------------------------------------------------------------- panes
 
@@ -280,6 +298,8 @@ class SessionScreen(Page):
         self.query_one(f"#{name}").focus()
 
     def _show_pane(self, name: str) -> None:
+        if name == self._shown:
+            return
         self._shown = name
         for pane in PANES:
             self.query_one(f"#{pane}").set_class(pane == name, "-shown")
@@ -320,6 +340,7 @@ class SessionScreen(Page):
                     branch=self.session.branch if self.session.id else None,
                     seed=asking.seed,
                     adapter=asking.adapter,
+                    recall=asking.recall,
                     budget_tokens=asking.budget_tokens,
                     budget_seconds=asking.budget_seconds,
                 )
@@ -432,6 +453,7 @@ class SessionScreen(Page):
             "new": self._new,
             "rename": self._rename,
             "refresh": self.reload,
+            "recalled": self._recalled,
         }
 
     def _ask(self) -> None:
@@ -478,6 +500,13 @@ class SessionScreen(Page):
         if chosen is not None:
             self.session.selection.choose(chosen)
             self.query_one(Graph).chosen()
+
+    def _recalled(self) -> None:
+        node = self.session.selected
+        if node is not None and (pull := pulled(node)) is not None:
+            self.smysl.show_memory(pull.memory)
+        else:
+            self.say("this node recalls no memory; F6 shows all of them")
 
     async def _export(self) -> None:
         if self.session.id is None:

@@ -7,7 +7,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.content import Content
-from textual.widgets import Footer, Input, OptionList
+from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from smysl_cli.text import fit
@@ -15,8 +15,9 @@ from smysl_cli.tree import SHORT_ID
 from smysl_cli.tui.dialogs.confirm import Confirm
 from smysl_cli.tui.dialogs.form import Field, Form
 from smysl_cli.tui.model.catalog import Entry, entries
-from smysl_cli.tui.screens.base import Page
+from smysl_cli.tui.screens.base import Page, bindings
 from smysl_cli.tui.screens.steering import export
+from smysl_cli.tui.widgets.keyline import KeyLine
 from smysl_cli.tui.workers import begin
 from smysl_daemon import protocol
 from smysl_daemon.protocol import HitList, SessionChanged, SessionList
@@ -28,16 +29,13 @@ SEARCH_DELAY_S = 0.12
 
 
 class SessionsScreen(Page):
+    where = "sessions"
     BINDINGS = [
-        Binding("escape", "app.pop_screen", "back"),
+        *bindings("sessions"),
         Binding("down", "move(1)", show=False),
         Binding("up", "move(-1)", show=False),
         Binding("pagedown", "move(10)", show=False),
         Binding("pageup", "move(-10)", show=False),
-        Binding("enter", "open", "open", priority=True),
-        Binding("ctrl+t", "rename", "rename", priority=True),
-        Binding("ctrl+e", "export", "export", priority=True),
-        Binding("ctrl+d", "delete", "delete", priority=True),
     ]
     AUTO_FOCUS = "#find"
 
@@ -49,7 +47,7 @@ class SessionsScreen(Page):
     def compose(self) -> ComposeResult:
         yield Input(placeholder="Search all thoughts of all sessions", id="find", compact=True)
         yield OptionList(id="found")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self.do("read", self._read)

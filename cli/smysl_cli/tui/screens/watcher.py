@@ -16,6 +16,7 @@ from smysl_cli.tui.model.outcome import ended
 from smysl_cli.tui.model.pace import Pace
 from smysl_daemon import protocol
 from smysl_daemon.errors import Code, DaemonError, RequestRefused
+from smysl_daemon.memory_protocol import MemoryChanged
 from smysl_daemon.protocol import (
     Accepted,
     Changed,
@@ -114,18 +115,26 @@ class Watcher:
             return
         heard, self._waiting = self._waiting + watch.drain(), []
         events: list[RunEvent] = []
+        other = False
+        """Something that is shown is no longer as it was, the nodes of a run apart."""
         for place, item in enumerate(heard):
             if isinstance(item, Exception):
                 self._ended(item)
+                other = True
             elif isinstance(item, Watching):
                 self._waiting = heard[place + 1 :]
                 self._reading = True
                 # of another watch it may go on still, and must not keep this one from it
                 screen.do(f"catch up {id(watch)}", partial(self._catch_up, watch))
                 break
+            elif isinstance(item, NodeStarted | NodeDelta | NodeFinished):
+                # of a run that was begun here its feed tells, and draws
+                if self._follows:
+                    events.append(item)
             else:
-                self._take(item, events)
-        if heard:
+                self._take(item)
+                other = True
+        if events or other:
             screen.session.take(events)
             screen.draw(turn=True)
 
@@ -144,7 +153,7 @@ class Watcher:
                 self._reading = False
                 await self.drain()
 
-    def _take(self, item: Heard, events: list[RunEvent]) -> None:
+    def _take(self, item: Heard) -> None:
         screen = self._screen
         session = screen.session
         match item:
@@ -160,12 +169,15 @@ class Watcher:
             case Changed(op=op):
                 self._head = op
                 screen.do("change", self._changed)
+            case MemoryChanged(label=label):
+                # no operation of the branch: what rests on the memory is stale all the same
+                screen.do("memory", partial(screen.reload, start=False))
+                if screen.is_current:  # the memory's screen says it itself
+                    screen.say(f"{label}: what rests on it here is stale")
             case Controlled(action=action):
                 session.steered(action)
             case SessionChanged(title=title):
                 session.renamed(title)
-            case NodeStarted() | NodeDelta() | NodeFinished() if self._follows:
-                events.append(item)
 
     async def _changed(self) -> None:
         """Read the branch again, unless whoever changed it here has done so."""

@@ -10,12 +10,16 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from smysl_cli.deriving import thoughts
-from smysl_cli.text import printable
+from smysl_cli.recalled import reasons
+from smysl_cli.text import printable, thoughts
 from smysl_cli.tree import SHORT_ID
 from smysl_cli.tui.dialogs.base import Dialog
+from smysl_cli.tui.model.inspection import pulled
 from smysl_cli.tui.model.marks import mark
 from smysl_daemon.shapes import ReasonView
+
+REASON = 64
+"""Columns in which it is told why a memory fell in."""
 
 
 class WhyScreen(Dialog[str]):
@@ -47,6 +51,9 @@ def _described(reason: ReasonView) -> Content:
     words += [state.word] if state.word else []
     title = f"{state.sign} {node.kind} {node.id[:SHORT_ID]}  {'; '.join(words)}"
     lines = [Content.styled(title, "bold"), *_indented(node.text)]
+    if (pull := pulled(node)) is not None:
+        lines.append(Content(f"  strength {pull.strength:.2f}"))
+        lines += [Content(f"    {line}") for line in reasons(pull, REASON)]
     for used in reason.used:
         lines += [Content("  what was used said otherwise:"), *_indented(used)]
     if not reason.current and not reason.used:

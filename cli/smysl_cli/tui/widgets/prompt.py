@@ -4,6 +4,7 @@ Knows text; posts `Sent`. Keeps no draft itself.
 """
 
 from textual import events
+from textual.content import Content
 from textual.message import Message
 from textual.widgets import TextArea
 
@@ -17,13 +18,25 @@ class Prompt(TextArea):
     class Left(Message):
         """The person wants to go back to the thoughts."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str = "") -> None:
         super().__init__(
+            text,
             id="prompt",
             compact=True,
             highlight_cursor_line=False,
             placeholder="Ask a question. Enter sends, Ctrl+J begins a line, Ctrl+G opens $EDITOR.",
         )
+        self._how = ""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        # F6 would select a line here, and leads to the memory everywhere else
+        return action != "select_line"
+
+    def entitle(self, how: str) -> None:
+        """Say how what is written will be asked."""
+        if how != self._how:
+            self._how = how
+            self.border_title = Content(how).markup  # draws the whole prompt, as it was or not
 
     def check_consume_key(self, key: str, character: str | None = None) -> bool:
         # Textual does not know the sign of this key, and would show what it does elsewhere

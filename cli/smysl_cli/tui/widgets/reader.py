@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
-from textual.content import Content
-from textual.widgets import Static
+from textual.geometry import Size
 
 from smysl_cli.tree import SHORT_ID
 from smysl_cli.tui.model.document import document
 from smysl_cli.tui.model.marks import remarks
 from smysl_cli.tui.model.thinking import Parts, parts
+from smysl_cli.tui.widgets.growing import Growing
+from smysl_cli.tui.widgets.passage import Passage
 from smysl_daemon.shapes import NodeView
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ and 2 books. How much does he pay?
 """
 
 
-class Fold(Static):
+class Fold(Passage):
     """A line that says how much is folded away; a click shows it."""
 
     def on_click(self, event: events.Click) -> None:
@@ -49,36 +50,51 @@ class Fold(Static):
         reader.toggle_thinking()
 
 
-class Reader(VerticalScroll, can_focus=True):
+class Reader(VerticalScroll, Growing, can_focus=True):
     def __init__(self, *, unicode: bool = True) -> None:
         super().__init__(id="reader", classes="pane")
         self._unicode = unicode
         self._node: NodeView | None = None
         self._raw = False
-        self._thinking = False
+        self._opened = False
         """What was thought is shown."""
+        self._fold = Fold(id="fold")
+        self._thinking = Passage(id="thinking")
+        self._text = Passage(WELCOME, id="reader-text")
+        self._titles = ("Thought", "")
         self._markdown: Markdown | None = None
+        self._source: str | None = None
+        """What is shown as Markdown."""
 
     def compose(self) -> ComposeResult:
-        yield Fold("", id="fold", markup=False)
-        yield Static("", id="thinking", markup=False)
-        yield Static(WELCOME, id="reader-text", markup=False)
-
-    def on_mount(self) -> None:
         self.border_title = "Thought"
-        self._show_thinking(Parts("", "", False))
+        self._fold.display = self._thinking.display = False
+        yield from (self._fold, self._thinking, self._text)
 
     def show(self, node: NodeView | None) -> None:
         """Nothing is drawn again for a node that is as it was."""
-        if node == self._node and node is not None:
+        if node == self._node:
             return
         other = self._node is None or node is None or self._node.id != node.id
+        running = node is not None and node.status == "running"
         self._node = node
         self._draw()
+        if other or not running:
+            self.anchor(False)
         if other:
-            self.scroll_home(animate=False)
-        elif node is not None and node.status == "running":
-            self.scroll_end(animate=False)
+            self.scroll_home(animate=False, immediate=True)
+        elif running and not self.is_anchored and self.max_scroll_y:
+            # along with what is written, until the person scrolls up
+            self.anchor()
+
+    def _size_updated(
+        self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True
+    ) -> bool:
+        if self.is_anchored and virtual_size.height <= container_size.height:
+            # Textual would hold the end of what has become short at the lower edge
+            self.anchor(False)
+            self.scroll_home(animate=False, immediate=True)
+        return super()._size_updated(size, virtual_size, container_size, layout)
 
     def toggle_raw(self) -> None:
         self._raw = not self._raw
@@ -86,65 +102,68 @@ class Reader(VerticalScroll, can_focus=True):
 
     def toggle_thinking(self) -> bool:
         """Whether there was anything to show or to fold."""
-        self._thinking = not self._thinking
+        self._opened = not self._opened
         self._draw()
         return self._node is not None and bool(parts(self._node).thought)
 
     def _draw(self) -> None:
-        text = self.query_one("#reader-text", Static)
         node = self._node
         if node is None:
-            self.border_title, self.border_subtitle = "Thought", ""
-            text.update(Content(WELCOME))
+            self._entitle("Thought", "")
             self._show_thinking(Parts("", "", False))
-            self._show_markdown(None)
+            self._show_text(WELCOME)
             return
-        self.border_title = f"{node.kind} {node.id[:SHORT_ID]}"
-        self.border_subtitle = ", ".join(remarks(node))
+        self._entitle(f"{node.kind} {node.id[:SHORT_ID]}", ", ".join(remarks(node)))
         apart = parts(node)
         self._show_thinking(apart)
-        shown = document(apart.said, running=node.status == "running")
-        note = f"\n\n({shown.cut} more characters; E exports all)" if shown.cut else ""
+        running = node.status == "running"
+        shown = document(apart.said, running=running)
         if shown.markdown and not self._raw:
-            text.update("")
             self._show_markdown(shown.text)
-        else:
-            said = shown.text + note
-            if node.status == "running" and not apart.thinks:
-                said += "▍" if self._unicode else "_"
-            text.update(Content(said or ("" if apart.thought else "(nothing yet)")))
-            self._show_markdown(None)
+            return
+        note = f"\n\n({shown.cut} more characters; E exports all)" if shown.cut else ""
+        grows = running and not apart.thinks
+        sign = ("▍" if self._unicode else "_") if grows else ""
+        nothing = "" if apart.thought or sign else "(nothing yet)"
+        self._show_text(shown.text + note or nothing, sign)
+
+    def _entitle(self, title: str, subtitle: str) -> None:
+        # setting them draws the whole border, as it was or not
+        if (title, subtitle) != self._titles:
+            self._titles = title, subtitle
+            self.border_title, self.border_subtitle = title, subtitle
 
     def _show_thinking(self, apart: Parts) -> None:
-        fold, thinking = self.query_one("#fold", Fold), self.query_one("#thinking", Static)
+        fold, thinking = self._fold, self._thinking
         fold.display = bool(apart.thought) or apart.thinks
-        thinking.display = self._thinking and fold.display
+        thinking.display = self._opened and fold.display
         if not fold.display:
             return
         closed, open = ("▸", "▾") if self._unicode else ("+", "-")
         verb = "thinks" if apart.thinks else "thought"
-        does = "folds it away" if self._thinking else "shows them"
-        sign = open if self._thinking else closed
-        fold.update(Content(f"{sign} {verb}, {apart.words} words: t {does}"))
-        if self._thinking:
-            shown = document(apart.thought, running=apart.thinks)
-            thinking.update(Content(shown.text))
+        does = "folds it away" if self._opened else "shows them"
+        sign = open if self._opened else closed
+        fold.show(f"{sign} {verb}, {apart.words} words: t {does}")
+        if self._opened:
+            thinking.show(document(apart.thought, running=apart.thinks).text)
 
-    def _show_markdown(self, source: str | None) -> None:
-        if source is None:
-            if self._markdown is not None:
-                self._markdown.display = False
-            self.query_one("#reader-text").display = True
-            return
+    def _show_text(self, text: str, sign: str = "") -> None:
+        self._text.show(text, sign=sign)
+        self._text.display = True
+        if self._markdown is not None:
+            self._markdown.display = False
+
+    def _show_markdown(self, source: str) -> None:
         if self._markdown is None:
             from textual.widgets import Markdown  # 30 ms that most sessions never need
 
             self._markdown = Markdown(source, open_links=False)
             self.mount(self._markdown)
-        else:
+        elif source != self._source:
             self._markdown.update(source)
+        self._source = source
         self._markdown.display = True
-        self.query_one("#reader-text").display = False
+        self._text.display = False
 
     def on_key(self, event: events.Key) -> None:
         match event.key:
