@@ -4,8 +4,9 @@ Nothing heavy is imported here, and `--version` is answered before the parser is
 """
 
 import gc
+import importlib
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from smysl_daemon.version import VERSION
 
@@ -21,9 +22,26 @@ def main() -> NoReturn:
         sys.exit(0)
     # what imports make stays: looking through it again and again costs a tenth of the start
     gc.set_threshold(GC_THRESHOLD)
-    from smysl_cli.dispatch import run  # typer costs more than a version is worth
+    _import_msgspec()
+    from smysl_cli.dispatch import run  # the parser costs more than a version is worth
 
-    sys.exit(run(words))
+    code = run(words)
+    gc.freeze()  # all of it goes at once: nothing is left to look for on the way out
+    sys.exit(code)
+
+
+def _import_msgspec() -> None:
+    """Without typing_extensions: msgspec takes it where it is installed and does without it, and it takes longer to
+    import than all the rest of msgspec."""
+    name = "typing_extensions"
+    if name in sys.modules:
+        return
+    nothing: Any = None
+    sys.modules[name] = nothing  # an import of it fails, as where it is not installed
+    try:
+        importlib.import_module("msgspec")
+    finally:
+        del sys.modules[name]
 
 
 if __name__ == "__main__":

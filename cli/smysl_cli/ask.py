@@ -1,33 +1,25 @@
 """`smysl ask`: puts a question together and sends it.
 
-Knows words, options and standard input; `following` does the rest.
+Knows words, options and standard input; `following` does the rest. Typer is not needed for it: what a command line
+holds is declared as plain data.
 """
 
 import sys
 from typing import Annotated
 
-import typer
-
-from smysl_cli import completing, diagnostics
+from smysl_cli import diagnostics, run_options
+from smysl_cli.declared import Flag, Words
 from smysl_cli.diagnostics import UsageError
+from smysl_cli.exits import Exit
 from smysl_cli.following import Manner, follow
-from smysl_cli.options import (
-    Adapter,
-    BudgetCalls,
-    BudgetSeconds,
-    BudgetTokens,
-    Option,
-    Quiet,
-    RunJson,
-    Seed,
-    Stream,
-    Usage,
-    Verbose,
+from smysl_cli.question import (
+    checked_recall,
     checked_seed,
+    option_values,
+    question_and_context,
+    read_piped,
 )
-from smysl_cli.question import option_values, question_and_context, read_piped
 from smysl_daemon.client import connect
-from smysl_daemon.config import find_dirs
 from smysl_daemon.protocol import Run
 
 STRUCTURED = "structured"
@@ -37,89 +29,69 @@ STRUCTURED = "structured"
 def ask(
     text: Annotated[
         list[str] | None,
-        typer.Argument(metavar="TEXT", help="The question. Standard input becomes its context."),
+        Words("TEXT", help="The question. Standard input becomes its context."),
     ] = None,
     program: Annotated[
         str | None,
-        typer.Option(
-            "--program",
-            "-p",
+        Flag(
+            ("--program", "-p"),
             help="How to reason, solve by default; see `smysl programs list`.",
-            autocompletion=completing.programs,
+            offers="programs",
         ),
     ] = None,
     template: Annotated[
         str | None,
-        typer.Option(
-            "--template",
-            "-t",
+        Flag(
+            ("--template", "-t"),
             metavar="NAME",
             help="Put TEXT into a stored prompt; see `smysl templates list`.",
-            autocompletion=completing.templates,
+            offers="templates",
         ),
     ] = None,
     param: Annotated[
         list[str] | None,
-        typer.Option("--param", metavar="NAME=VALUE", help="A variable of the template."),
+        Flag(("--param",), metavar="NAME=VALUE", help="A variable of the template."),
     ] = None,
     schema: Annotated[
         str | None,
-        typer.Option(
-            "--schema",
+        Flag(
+            ("--schema",),
             metavar="SCHEMA",
             help="Answer with JSON: a schema's file, JSON, or fields as 'name, age int'.",
         ),
     ] = None,
     extract: Annotated[
-        bool, typer.Option("--extract", "-x", help="Print the answer's first fenced code block.")
+        bool, Flag(("--extract", "-x"), help="Print the answer's first fenced code block.")
     ] = False,
     model: Annotated[
         str | None,
-        typer.Option(
-            "--model",
-            "-m",
-            help="Insist on this loaded model.",
-            autocompletion=completing.models,
-        ),
+        Flag(("--model", "-m"), help="Insist on this loaded model.", offers="models"),
     ] = None,
-    adapter: Adapter = None,
+    adapter: Annotated[str | None, run_options.ADAPTER] = None,
     session: Annotated[
         str | None,
-        typer.Option(
-            "--session",
-            "-s",
-            metavar="ID",
-            help="Continue this session.",
-            autocompletion=completing.sessions,
-        ),
+        Flag(("--session", "-s"), metavar="ID", help="Continue this session.", offers="sessions"),
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--continue", "-c", help="Continue the last session.")
-    ] = False,
+    resume: Annotated[bool, Flag(("--continue", "-c"), help="Continue the last session.")] = False,
     branch: Annotated[
         str | None,
-        typer.Option(
-            "--branch",
-            "-b",
-            metavar="NAME",
-            help="Of that session.",
-            autocompletion=completing.branches,
-        ),
+        Flag(("--branch", "-b"), metavar="NAME", help="Of that session.", offers="branches"),
     ] = None,
-    option: Option = None,
-    budget_tokens: BudgetTokens = None,
-    budget_calls: BudgetCalls = None,
-    budget_seconds: BudgetSeconds = None,
-    seed: Seed = 0,
+    option: Annotated[list[str] | None, run_options.OPTION] = None,
+    recall: Annotated[int | None, run_options.RECALL] = None,
+    budget_tokens: Annotated[int | None, run_options.BUDGET_TOKENS] = None,
+    budget_calls: Annotated[int | None, run_options.BUDGET_CALLS] = None,
+    budget_seconds: Annotated[float | None, run_options.BUDGET_SECONDS] = None,
+    seed: Annotated[int, run_options.SEED] = 0,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Reuse nothing that other runs have made.")
+        bool, Flag(("--fresh",), help="Reuse nothing that other runs have made.")
     ] = False,
-    stream: Stream = None,
-    json: RunJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-    usage: Usage = False,
-) -> None:
+    stream: Annotated[bool | None, run_options.STREAM] = None,
+    json: Annotated[bool, run_options.JSON] = False,
+    quiet: Annotated[bool, run_options.QUIET] = False,
+    verbose: Annotated[bool, run_options.VERBOSE] = False,
+    usage: Annotated[bool, run_options.USAGE] = False,
+) -> Exit:
     """Ask a question: `smysl TEXT` is the same. The answer alone goes to standard output."""
     if quiet and verbose:
         raise UsageError("-q and -v contradict each other; choose one")
@@ -136,6 +108,7 @@ def ask(
     question, context = text or [], piped
     if template is not None:
         from smysl_cli import templates  # only for people who have some
+        from smysl_daemon.config import find_dirs
 
         found = templates.load(find_dirs().config, template)
         question, context = found.asked(question, piped, templates.params(param or []))
@@ -159,6 +132,7 @@ def ask(
         options=options,
         adapter=adapter,
         fresh=fresh,
+        recall=None if recall is None else checked_recall(recall),
         budget_tokens=budget_tokens,
         budget_calls=budget_calls,
         budget_seconds=budget_seconds,
@@ -166,5 +140,5 @@ def ask(
     manner = Manner(
         stream=stream, json=json, quiet=quiet, verbose=verbose, usage=usage, extract=extract
     )
-    with connect(find_dirs(), tell=None if quiet else diagnostics.note) as client:
-        raise follow(client, request, manner)
+    with connect(tell=None if quiet else diagnostics.note) as client:
+        return follow(client, request, manner)

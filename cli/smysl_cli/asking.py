@@ -8,7 +8,6 @@ from typing import TypeVar
 from smysl_cli import diagnostics
 from smysl_cli.diagnostics import CommandFailed
 from smysl_daemon.client import Client, connect
-from smysl_daemon.config import find_dirs
 from smysl_daemon.protocol import ClientMessage, SessionPart, Show
 from smysl_daemon.shapes import NodeView, SessionView
 
@@ -17,7 +16,7 @@ R = TypeVar("R")
 
 def daemon() -> Client:
     """A connection; a daemon is started where none runs. Raises `Unreachable`."""
-    return connect(find_dirs(), tell=diagnostics.note)
+    return connect(tell=diagnostics.note)
 
 
 def expect(reply: object, kind: type[R]) -> R:

@@ -23,8 +23,8 @@ from smysl_cli.options import (
     SessionId,
     Usage,
     Verbose,
-    checked_seed,
 )
+from smysl_cli.question import checked_seed
 from smysl_daemon import protocol
 from smysl_daemon.client import Client
 from smysl_daemon.protocol import Changed, ChangeRequest, Derive, NodeShown, Show
@@ -80,7 +80,7 @@ def inject(
     """Put a note at a node. Everything derived from the node sees it."""
     said = wording.given(" ".join(text) if text else None, "TEXT")
     if said is None:
-        said = wording.checked(wording.edited(""), "as the editor left it")
+        said = wording.checked(wording.edited("", "TEXT"), "as the editor left it")
     request = protocol.Inject(node=node, text=said, branch=branch)
     manner = Manner(json=json, quiet=quiet, verbose=verbose, usage=usage)
     with asking.daemon() as client:
@@ -223,7 +223,7 @@ class _After:
         changed = asking.expect(self._client.ask(request), Changed)
         short = changed.node[: tree.SHORT_ID]
         said = told.replace("{node}", short).replace("{label}", texts.fit(changed.label, 60))
-        if self._derive:
+        if self._derive and changed.elsewhere is None:
             if not (self._manner.quiet or self._manner.json):
                 diagnostics.note(f"{said}; {_stale(changed).rstrip(':')}")
             rest = Derive(
@@ -240,11 +240,16 @@ class _After:
                     "node": changed.node,
                     "stale": changed.stale,
                 }
+                | ({} if changed.elsewhere is None else {"elsewhere": changed.elsewhere})
             )
         elif not self._manner.quiet:
             self._tell(changed, said)
 
     def _tell(self, changed: Changed, said: str) -> None:
+        if changed.elsewhere is not None:
+            output.say(f"{said}, a memory")
+            deriving.say_elsewhere(changed.elsewhere)
+            return
         where = f"in branch {changed.branch} of session {changed.session[: tree.SHORT_ID]}"
         output.say(f"{said}, {where}\n{_stale(changed)}")
         if not changed.stale:

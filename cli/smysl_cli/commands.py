@@ -20,6 +20,7 @@ from smysl_cli import (
     history_commands,
     listings,
     looking,
+    memory_commands,
     model_commands,
     output,
     places,
@@ -30,6 +31,7 @@ from smysl_cli import (
     unit_commands,
 )
 from smysl_cli.ask import ask
+from smysl_cli.declared import for_typer
 from smysl_cli.dispatch import APP_SETTINGS
 from smysl_cli.mcp.command import mcp
 from smysl_cli.options import Json
@@ -59,8 +61,8 @@ def smysl(
     """Ask questions; the answer is reasoned out on this machine, step by step."""
 
 
-app.command()(ask)
-app.command()(tui)
+app.command()(for_typer(ask))
+app.command()(for_typer(tui))
 for _command in (
     *(answering.answer, explaining.explain),
     *(listings.show, looking.why, looking.search),
@@ -72,6 +74,7 @@ for _command in (
 ):
     app.command()(_command)
 app.add_typer(session_commands.sessions, name="sessions")
+app.add_typer(memory_commands.memory, name="memory")
 app.add_typer(programs.programs, name="programs")
 app.add_typer(template_commands.group, name="templates")
 app.add_typer(history_commands.logs, name="logs")

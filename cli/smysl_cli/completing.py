@@ -1,4 +1,4 @@
-"""What the shell offers after a Tab: sessions, nodes, programs, engines, models, adapters,
+"""What the shell offers after a Tab: sessions, nodes, memories, programs, engines, models, adapters,
 templates.
 
 Asks a daemon that runs, starts none, and says nothing when anything goes wrong: a person who presses
@@ -15,6 +15,7 @@ from smysl_cli.text import fit, one_line
 from smysl_daemon.client import Client
 from smysl_daemon.config import find_dirs, models_dir
 from smysl_daemon.errors import DaemonError
+from smysl_daemon.memory_protocol import ListMemories, MemoryList
 from smysl_daemon.protocol import (
     BranchList,
     EngineList,
@@ -30,7 +31,7 @@ from smysl_daemon.protocol import (
 
 PATIENCE_S = 0.5
 MOST = 50
-"""Sessions offered, the latest."""
+"""Sessions offered, the latest; memories, the heaviest."""
 SHORT_ID = 8
 """As lists show ids; one that is not unique is offered whole."""
 HELP_WIDTH = 60
@@ -77,6 +78,14 @@ def _nodes() -> Items:
         (word, fit(f"{one.kind} {one_line(one.text)}", HELP_WIDTH))
         for word, one in zip(words, found.nodes, strict=True)
     ]
+
+
+def _memories() -> Items:
+    found = _ask(ListMemories(limit=MOST))
+    assert isinstance(found, MemoryList)
+    words = _short([one.id for one in found.memories])
+    texts = [fit(one_line(one.text), HELP_WIDTH) for one in found.memories]
+    return list(zip(words, texts, strict=True))
 
 
 def _branches() -> Items:
@@ -131,6 +140,7 @@ def _settings() -> Items:
 sessions = _quiet(_sessions)
 nodes = _quiet(_nodes)
 anything = _quiet(lambda: _sessions() + _nodes())
+memories = _quiet(_memories)
 branches = _quiet(_branches)
 programs = _quiet(_programs)
 engines = _quiet(_engines)

@@ -5,6 +5,7 @@ Knows requests and replies; never what makes a node stale.
 
 import shutil
 import sys
+from collections.abc import Sequence
 
 import typer
 
@@ -26,14 +27,16 @@ from smysl_cli.options import (
     Usage,
     Verbose,
 )
+from smysl_cli.text import thoughts as thoughts
 from smysl_daemon import protocol
 from smysl_daemon.client import Client
 from smysl_daemon.errors import Code, RequestRefused
+from smysl_daemon.memory_protocol import StaleSession
 from smysl_daemon.protocol import Action, Control, Controlled, Derive, Previewed, RunEnded
 from smysl_daemon.shapes import AskResult, NodeView
 
 LISTED = 12
-"""Most nodes named after a change; `smysl show` has them all."""
+"""Most nodes or sessions named after a change; `smysl show` and `--json` have them all."""
 
 
 def derive(
@@ -70,7 +73,7 @@ def derive(
 def derived(client: Client, request: Derive, manner: Manner) -> typer.Exit:
     """Derive and show it; where nothing is stale, the answer that stands."""
     try:
-        return run.follow(client, request, manner)
+        return typer.Exit(run.follow(client, request, manner))
     except RequestRefused as error:
         if error.code is not Code.NOTHING_TO_DO:
             raise
@@ -161,8 +164,24 @@ def say_nodes(nodes: list[NodeView], *, cached: frozenset[str] | None = None) ->
         output.say(f"  and {len(nodes) - LISTED} more; `smysl show` marks them")
 
 
-def thoughts(count: int) -> str:
-    return f"{count} thought{'' if count == 1 else 's'}"
+def say_elsewhere(stale: Sequence[StaleSession]) -> None:
+    """Which sessions rest on a memory that has changed, and how each is made anew."""
+    if not stale:
+        output.say("nothing is stale")
+        return
+    width = shutil.get_terminal_size().columns
+    for one in stale[:LISTED]:
+        said = f"{thoughts(one.stale)} {'is' if one.stale == 1 else 'are'} stale"
+        title = text.one_line(one.title)
+        output.say(text.fit(f"{said} in {one.session[: tree.SHORT_ID]}: {title}", width))
+    if (more := len(stale) - LISTED) > 0:
+        output.say(f"and {more} session{'s' * (more > 1)} more")
+    if len(stale) > 1:
+        diagnostics.note("`smysl derive SESSION` derives one, a question at a time")
+    else:
+        diagnostics.note(
+            f"`smysl derive {stale[0].session[: tree.SHORT_ID]}` derives them, a question at a time"
+        )
 
 
 _DONE: dict[Action, str] = {

@@ -46,6 +46,17 @@ def prompt(text: str) -> None:
         pass  # nobody reads it
 
 
+def progress(text: str) -> None:
+    """How far a long command is, in a line that the next one takes the place of; an empty one takes it away.
+    For a terminal alone."""
+    if not is_terminal():
+        return
+    try:
+        print(f"\r\x1b[K{printable(text)}", end="", file=sys.stderr, flush=True)
+    except OSError:
+        pass  # nobody reads it
+
+
 def fail(error: Exception) -> Exit:
     """Say what went wrong in one line and return the exit code for it."""
     _write(f"smysl: {printable(' '.join(str(error).split()))}")

@@ -6,13 +6,14 @@ Knows verbs and errors; never what a command does.
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from smysl_cli import diagnostics, external
 from smysl_cli.arguments import completed_as_asked, with_pairs, with_verb
 from smysl_cli.exits import Exit
+
+if TYPE_CHECKING:
+    import typer
 
 APP_SETTINGS: dict[str, Any] = {
     "rich_markup_mode": None,
@@ -27,6 +28,7 @@ VERBS = (
         "tui",
         "show",
         "sessions",
+        "memory",
         "programs",
         "templates",
         "logs",
@@ -53,11 +55,18 @@ def run(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         diagnostics.note("interrupted")
         return Exit.INTERRUPTED
+    except UnicodeEncodeError:
+        # bytes of another encoding among the words: nothing was sent
+        return diagnostics.fail(
+            diagnostics.UsageError("the words are not UTF-8 text; check the terminal's encoding")
+        )
     except Exception as error:
         if diagnostics.foreseen(error):
             return diagnostics.fail(error)
         if hasattr(error, "format_message"):  # the parser's own errors
             return _usage(error, words)
+        import typer  # a plain question knows no such end
+
         if isinstance(error, typer.Abort):
             return Exit.INTERRUPTED
         if os.environ.get("SMYSL_DEBUG"):
@@ -90,22 +99,37 @@ def _run(words: list[str]) -> int:
 def _ask(words: list[str]) -> int:
     from smysl_cli.ask import ask
 
-    return _alone(ask, words)
+    return _declared(ask, words)
 
 
 def _tui(words: list[str]) -> int:
     from smysl_cli.tui.command import tui
 
-    return _alone(tui, words)
+    return _declared(tui, words)
 
 
-def _alone(command: Callable[..., None], words: list[str]) -> int:
+def _declared(command: Callable[..., int], words: list[str]) -> int:
+    from smysl_cli import quick
+
+    values = quick.read(command, words)
+    if values is not None:
+        return command(**values)
+    from smysl_cli.declared import for_typer
+
+    return _alone(for_typer(command), words)
+
+
+def _alone(command: Callable[..., Any], words: list[str]) -> int:
+    import typer  # half of what a client does until it asks
+
     app = typer.Typer(**APP_SETTINGS)
     app.command()(command)
     return _parse(app, words, f"smysl {command.__name__}")
 
 
-def _parse(app: typer.Typer, words: list[str], name: str) -> int:
+def _parse(app: "typer.Typer", words: list[str], name: str) -> int:
+    import typer
+
     result = typer.main.get_command(app).main(words, prog_name=name, standalone_mode=False)
     return int(result or Exit.OK)
 

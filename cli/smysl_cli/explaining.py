@@ -17,8 +17,14 @@ from smysl_cli import asking, diagnostics, output
 from smysl_cli import text as texts
 from smysl_cli.diagnostics import CommandFailed, UsageError
 from smysl_cli.exits import Exit
-from smysl_cli.options import Adapter, Json, Option, Seed, checked_seed
-from smysl_cli.question import option_values, question_and_context, read_piped
+from smysl_cli.options import Adapter, Json, Option, Recall, Seed
+from smysl_cli.question import (
+    checked_recall,
+    checked_seed,
+    option_values,
+    question_and_context,
+    read_piped,
+)
 from smysl_daemon.client import Client
 from smysl_daemon.errors import DaemonError, RequestRefused
 from smysl_daemon.protocol import Explain, Explained
@@ -48,6 +54,7 @@ def explain(
     adapter: Adapter = None,
     option: Option = None,
     seed: Seed = 0,
+    recall: Recall = None,
     analyze: Annotated[
         bool, typer.Option("--analyze", help="Run it too, anew, and compare with the estimates.")
     ] = False,
@@ -63,6 +70,7 @@ def explain(
         seed=checked_seed(seed),
         options=option_values(option or []),
         adapter=adapter,
+        recall=None if recall is None else checked_recall(recall),
         analyze=analyze,
     )
     with asking.daemon() as client:

@@ -3,14 +3,12 @@ other commands ask them.
 """
 
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
-import typer
 
 from smysl_cli.diagnostics import CommandFailed
 from smysl_cli.exits import Exit
@@ -33,6 +31,8 @@ def become(verb: str, words: Sequence[str]) -> NoReturn:
 
 def program(verb: str) -> list[str]:
     """The words that start `smysl-VERB`."""
+    import shutil  # 3 ms, for those who become another program
+
     name = f"smysl-{verb}"
     beside = Path(sys.executable).with_name(name)
     found = str(beside) if beside.is_file() else shutil.which(name)
@@ -48,6 +48,8 @@ def answer(module: str, words: Sequence[str]) -> Any:
     this ends the command with its exit code.
     """
     import subprocess  # for the commands that need it only
+
+    import typer
 
     command = [sys.executable, "-P", "-m", module, *words]
     try:

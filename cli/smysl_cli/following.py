@@ -3,16 +3,16 @@
 Knows the protocol and the terminal; never what was asked or how an answer is found.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import typer
 
-from smysl_cli import diagnostics, live, output
-from smysl_cli.answering import Person
+from smysl_cli import diagnostics, output
 from smysl_cli.diagnostics import CommandFailed
 from smysl_cli.exits import Exit
+from smysl_cli.person import Person
 from smysl_cli.result import Collector
 from smysl_daemon.client import Client
 from smysl_daemon.errors import DaemonError
@@ -27,6 +27,11 @@ from smysl_daemon.protocol import (
     RunEvent,
 )
 from smysl_daemon.shapes import AskResult
+
+if TYPE_CHECKING:
+    import typer
+
+    from smysl_cli.live import Display
 
 CANCEL_LIMIT_S = 3.0
 """How long Ctrl-C waits for the daemon to confirm that the run stopped."""
@@ -49,28 +54,35 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
         """A script that collects errors wants no progress unless it asks for it."""
         return diagnostics.is_terminal() or self.verbose or self.stream is True
 
+    @property
+    def shown(self) -> bool:
+        """Nodes are shown while they arrive."""
+        silent = self.quiet or self.stream is False or (self.json and not self.verbose)
+        return self.watched and not silent
 
-def follow(client: Client, request: Run | Derive, manner: Manner) -> typer.Exit:
-    """Send the request, show what happens, print the answer; the exit to raise. Raises
+
+def follow(client: Client, request: Run | Derive, manner: Manner) -> Exit:
+    """Send the request, show what happens, print the answer; the exit code. Raises
     `CommandFailed` for an end that is no answer, and what the client raises."""
     json_lines = manner.json and manner.stream is True
-    silent = manner.quiet or manner.stream is False or (manner.json and not manner.verbose)
-    display = live.display(
-        diagnostics.stream(),
-        terminal=diagnostics.is_terminal(),
-        quiet=silent or not manner.watched,
-        verbose=manner.verbose,
-    )
+    display = Deferred(lambda: _display(manner)) if manner.shown else Silent()
     following = Following(client, display, json_lines=json_lines)
     end, result = following.run(request)
-    return conclude(end, result, manner, interrupted=following.interrupted)
+    return tell(end, result, manner, interrupted=following.interrupted)
 
 
 def conclude(
     end: RunEnded, result: AskResult, manner: Manner, *, interrupted: bool = False
-) -> typer.Exit:
-    """Print the answer of a run that has ended; the exit to raise. Raises `CommandFailed` for an
-    end that is no answer."""
+) -> "typer.Exit":
+    """As `tell`; the exit that a command of Typer raises."""
+    import typer
+
+    return typer.Exit(tell(end, result, manner, interrupted=interrupted))
+
+
+def tell(end: RunEnded, result: AskResult, manner: Manner, *, interrupted: bool = False) -> Exit:
+    """Print the answer of a run that has ended; the exit code. Raises `CommandFailed` for an end
+    that is no answer."""
     if manner.json and manner.stream is True:
         output.say_json_line(result)
     elif manner.json:
@@ -82,13 +94,48 @@ def conclude(
     plain = manner.watched and not (manner.quiet or manner.json or manner.stream is False)
     if end.verdict == "verified" and end.message and plain:
         diagnostics.note(f"verified: {end.message}")
-    return typer.Exit(_exit(end, interrupted=interrupted, quiet=manner.quiet))
+    return _exit(end, interrupted=interrupted, quiet=manner.quiet)
+
+
+class Silent:
+    """Shows nothing."""
+
+    def take(self, event: RunEvent) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class Deferred:
+    """A display that is made when there is something to show: the daemon is at work by then."""
+
+    def __init__(self, make: "Callable[[], Display]") -> None:
+        self._make = make
+        self._display: Display | None = None
+
+    def take(self, event: RunEvent) -> None:
+        if self._display is None:
+            self._display = self._make()
+        self._display.take(event)
+
+    def close(self) -> None:
+        if self._display is not None:
+            self._display.close()
+
+
+def _display(manner: Manner) -> "Display":
+    from smysl_cli import live  # what draws costs a start more than what asks
+
+    return live.display(
+        diagnostics.stream(), terminal=diagnostics.is_terminal(), verbose=manner.verbose
+    )
 
 
 class Following:
     """One run, through Ctrl-C as well."""
 
-    def __init__(self, client: Client, display: live.Display, *, json_lines: bool) -> None:
+    def __init__(self, client: Client, display: "Display", *, json_lines: bool) -> None:
         self._client = client
         self._display = display
         self._json_lines = json_lines

@@ -25,16 +25,6 @@ class Display(Protocol):
         ...
 
 
-class Silent:
-    """Shows nothing."""
-
-    def take(self, event: RunEvent) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
 class Lines:
     """A line per finished node: for logs, pipes and `-v`."""
 
@@ -117,9 +107,7 @@ class Tree:
         self._unseen = False
 
 
-def display(stream: TextIO, *, terminal: bool, quiet: bool, verbose: bool) -> Display:
-    if quiet:
-        return Silent()
+def display(stream: TextIO, *, terminal: bool, verbose: bool) -> Display:
     if terminal and not verbose:
         return Tree(stream)
     return Lines(stream, details=verbose)

@@ -9,8 +9,9 @@ import textwrap
 from typing import Annotated
 
 import typer
+from msgspec import UNSET
 
-from smysl_cli import asking, output, tree
+from smysl_cli import asking, output, recalled, tree
 from smysl_cli import text as texts
 from smysl_cli.deriving import thoughts
 from smysl_cli.diagnostics import UsageError
@@ -49,6 +50,11 @@ def _reason(reason: ReasonView, width: int) -> list[str]:
     remarks += ["stale"] if node.stale is True else []
     remarks += [] if node.status == "done" else [node.status]
     lines = [f"{title}  {'; '.join(remarks)}".rstrip(), *_wrapped(node.text, width)]
+    if node.pull is not UNSET:
+        lines.append(
+            f"  memory {node.pull.memory[: tree.SHORT_ID]}, strength {node.pull.strength:.2f}:"
+        )
+        lines += [f"    {line}" for line in recalled.reasons(node.pull, max(width - 4, 20))]
     for used in reason.used:
         lines += ["  what was used said otherwise:", *_wrapped(used, width)]
     if not reason.current and not reason.used:

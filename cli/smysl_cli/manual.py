@@ -17,7 +17,7 @@ ENVIRONMENT = (
     ("SMYSL_MODELS_DIR", "The folder with models, instead of the one that was installed."),
     ("SMYSL_DEBUG", "Set to 1: show where an unexpected error came from."),
     ("NO_COLOR", "Set to anything: no colours."),
-    ("VISUAL, EDITOR", "The editor of smysl edit and smysl templates edit."),
+    ("VISUAL, EDITOR", "The editor of smysl edit, smysl memory edit and smysl templates edit."),
 )
 FILES = (
     ("~/.config/smysl/config.toml", "Settings; smysl config set changes them."),
@@ -30,6 +30,8 @@ EXAMPLES = (
     ('cat story.txt | smysl "How many apples are left?"', "Standard input is the context."),
     ("smysl show", "The last session's thoughts, with their ids."),
     ('smysl edit NODE --text "3 * 4" && smysl derive', "Correct one; derive what rests on it."),
+    ('smysl memory add "A box holds 12 eggs."', "Keep it for later sessions."),
+    ('smysl --recall 1 "How many eggs are in 4 boxes?"', "Ask with what was kept."),
 )
 
 

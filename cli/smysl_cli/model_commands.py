@@ -36,10 +36,12 @@ Name = Annotated[
 ]
 SHORT = 12
 """Characters of a fingerprint that are shown."""
+SERVER = "openai"
+"""The backend of a model that a server runs; the device is its address then."""
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """A model, from its folder, from the store, or from both."""
+    """A model, from its folder, from the store, from both, or what answers now without being in either."""
 
     model: str
     source: str | None
@@ -54,7 +56,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 @models.command("list")
 def list_models(json: Json = False) -> None:
-    """Models of the models folder and engines of the store. Starts no daemon."""
+    """Models of the models folder, engines of the store, and what answers now. Starts no daemon."""
     found = listed(find_dirs())
     if json:
         output.say_json(found)
@@ -64,7 +66,8 @@ def list_models(json: Json = False) -> None:
         states = ["loaded"] if one.loaded else []
         states += ["set in config.toml"] if one.configured else []
         built = ", ".join(f"{e['precision']} {e['fingerprint'][:SHORT]}" for e in one.engines)
-        built = "a server" if is_server(one.model) else built or "not built"
+        absent = "not built" if one.source else "not in the store"
+        built = "a server" if is_server(one.model) else built or absent
         rows.append((one.model, built, ", ".join(states) or "-", one.source or "-"))
     output.say_table(
         ("MODEL", "ENGINE", "STATE", "CHECKPOINT"),
@@ -84,6 +87,8 @@ def use(
 ) -> None:
     """Let another model answer what is asked from now on; runs in progress end with theirs. Its
     engine is built first if need be."""
+    if not model.strip():
+        raise UsageError(f"model {model!r} names none; say one of `smysl models list`")
     dirs = find_dirs()
     try:
         client = connect(dirs, start=False)
@@ -156,7 +161,11 @@ def show(model: Name, json: Json = False) -> None:
     lines += [f"checkpoint {one.source}"] if one.source else []
     card = Path(one.source or "") / "README.md"
     lines += [f"card       {card}"] if one.source and card.is_file() else []
-    if not one.engines:
+    if is_server(one.model):
+        lines.append("engine     a server")
+    elif not one.engines and one.source is None:
+        lines.append("engine     not in the store")
+    elif not one.engines:
         lines.append("engine     not built; `smysl models use` or the first question builds it")
     for engine in one.engines:
         lines += _engine_lines(engine)
@@ -191,7 +200,7 @@ def listed(dirs: Dirs) -> list[Listed]:
         engines.setdefault(manifest["model"], []).append(_told(manifest))
     found = []
     if is_server(config.model):
-        found.append(_server(config.model, loaded))
+        found.append(_beside(config.model, configured=True, loaded=_runs(loaded, config.model)))
     for name in sorted({*sources, *engines}):
         source, own = sources.get(name), engines.get(name, [])
         found.append(
@@ -205,6 +214,10 @@ def listed(dirs: Dirs) -> list[Listed]:
                 or any(engine["fingerprint"].startswith(config.model) for engine in own),
             )
         )
+    if loaded is not None and not any(one.loaded for one in found):
+        # chosen for now only, or gone from where it was found
+        name = loaded.device if loaded.backend == SERVER else loaded.model
+        found.append(_beside(name, configured=False, loaded=True))
     return found
 
 
@@ -218,14 +231,16 @@ def _told(manifest: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _server(url: str, status: DaemonStatus | None) -> Listed:
-    return Listed(
-        model=url,
-        source=None,
-        engines=[],
-        loaded=status is not None and status.backend == "openai",
-        configured=True,
-    )
+def _beside(name: str, *, configured: bool, loaded: bool) -> Listed:
+    """A model that is neither in the models folder nor in the store."""
+    return Listed(model=name, source=None, engines=[], loaded=loaded, configured=configured)
+
+
+def _runs(status: DaemonStatus | None, url: str) -> bool:
+    """The server of this URL answers now."""
+    if status is None or status.backend != SERVER or not url.startswith(status.device):
+        return False
+    return url.removeprefix(status.device).strip("/") in ("", "v1")
 
 
 def _loaded(dirs: Dirs) -> DaemonStatus | None:

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands take, each declared once.
+"""Arguments and options that several commands take, each declared once, in Typer's words.
 
 Knows names and help texts; never what a command does with them.
 """
@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from smysl_cli import completing
-from smysl_cli.diagnostics import UsageError
-
-SEED_LIMIT = 2**63
+from smysl_cli import completing, run_options
+from smysl_cli.declared import typed
+from smysl_cli.question import SEED_LIMIT as SEED_LIMIT
 
 Id = Annotated[
     str,
@@ -24,6 +23,14 @@ NodeId = Annotated[
     str,
     typer.Argument(
         metavar="NODE", help="A node's id, or its beginning.", autocompletion=completing.nodes
+    ),
+]
+MemoryId = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="A memory's id, or its beginning.",
+        autocompletion=completing.memories,
     ),
 ]
 SessionId = Annotated[
@@ -55,9 +62,7 @@ Branch = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-RunJson = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object; with --stream, JSON lines.")
-]
+RunJson = Annotated[bool, typed(run_options.JSON)]
 Preview = Annotated[
     bool, typer.Option("--preview", help="Only say what would be derived, and its cost.")
 ]
@@ -70,47 +75,18 @@ Program = Annotated[
         autocompletion=completing.programs,
     ),
 ]
-Adapter = Annotated[
-    str | None,
-    typer.Option(
-        "--adapter",
-        "-a",
-        metavar="NAME",
-        help="An adapter of the model.",
-        autocompletion=completing.adapters,
-    ),
-]
-BudgetTokens = Annotated[
-    int | None, typer.Option("--budget-tokens", metavar="N", min=1, help="Spend at most this.")
-]
-BudgetCalls = Annotated[
-    int | None,
-    typer.Option("--budget-calls", metavar="N", min=1, help="Call the model at most so often."),
-]
-BudgetSeconds = Annotated[
-    float | None,
-    typer.Option("--budget-seconds", metavar="S", min=0.001, help="Take at most this long."),
-]
-Option = Annotated[
-    list[str] | None,
-    typer.Option("--option", "-o", metavar="KEY VALUE", help="Set the program's KEY to JSON."),
-]
-Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same nodes.")]
-Stream = Annotated[
-    bool | None,
-    typer.Option("--stream/--no-stream", help="Show nodes as they arrive, or only the end."),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the answer.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="A line per node, with its cost.")]
-Usage = Annotated[bool, typer.Option("--usage", "-u", help="Show tokens and time at the end.")]
+Adapter = Annotated[str | None, typed(run_options.ADAPTER)]
+BudgetTokens = Annotated[int | None, typed(run_options.BUDGET_TOKENS)]
+BudgetCalls = Annotated[int | None, typed(run_options.BUDGET_CALLS)]
+BudgetSeconds = Annotated[float | None, typed(run_options.BUDGET_SECONDS)]
+Option = Annotated[list[str] | None, typed(run_options.OPTION)]
+Recall = Annotated[int | None, typed(run_options.RECALL)]
+Seed = Annotated[int, typed(run_options.SEED)]
+Stream = Annotated[bool | None, typed(run_options.STREAM)]
+Quiet = Annotated[bool, typed(run_options.QUIET)]
+Verbose = Annotated[bool, typed(run_options.VERBOSE)]
+Usage = Annotated[bool, typed(run_options.USAGE)]
 DeriveAfter = Annotated[
     bool, typer.Option("--derive/--no-derive", help="Derive what is stale at once.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-
-
-def checked_seed(seed: int) -> int:
-    """Raises `UsageError` for a seed that no engine takes."""
-    if not 0 <= seed < SEED_LIMIT:
-        raise UsageError(f"--seed {seed} is out of range; use 0 to {SEED_LIMIT - 1}")
-    return seed

@@ -12,6 +12,10 @@ from smysl_cli.diagnostics import UsageError
 
 INPUT_LIMIT = 4 * 1024 * 1024
 """Most bytes read from standard input: no more fits a message to the daemon."""
+SEED_LIMIT = 2**63
+"""No engine takes this seed or one above it."""
+RECALL_LIMIT = 20
+"""Most memories that fall into one question."""
 
 
 def read_piped(stream: BinaryIO) -> str:
@@ -68,3 +72,17 @@ def option_values(pairs: Sequence[str]) -> dict[str, Any]:
                 f"""numbers and true/false as they are, text in quotes: -o {key} '"text"'"""
             ) from None
     return values
+
+
+def checked_seed(seed: int) -> int:
+    """Raises `UsageError` for a seed that no engine takes."""
+    if not 0 <= seed < SEED_LIMIT:
+        raise UsageError(f"--seed {seed} is out of range; use 0 to {SEED_LIMIT - 1}")
+    return seed
+
+
+def checked_recall(most: int) -> int:
+    """Raises `UsageError` for more memories than a question takes."""
+    if not 0 <= most <= RECALL_LIMIT:
+        raise UsageError(f"--recall {most} is out of range; use 0 (none) to {RECALL_LIMIT}")
+    return most

@@ -80,19 +80,40 @@ def show(name: Name, json: Json = False) -> None:
 
 @group.command("edit")
 def edit(name: Name) -> None:
-    """Write or change a template: in $VISUAL or $EDITOR, or from standard input. What does not hold
-    is not kept."""
+    """Write or change a template: in $VISUAL or $EDITOR, or from standard input. What has a mistake
+    becomes no template; what was typed is there the next time."""
     config = find_dirs().config
     path = templates.file_of(config, name)
     piped = wording.given(None, "standard input") if not _at_terminal() else None
     if piped is not None:
         text = piped + "\n"
+        templates.parsed(text, path)
     else:
-        before = path.read_text(encoding="utf-8") if path.is_file() else None
-        text = wording.edited((before or BEGINNING.format(name=name)).rstrip("\n"))
-    templates.parsed(text, path)
+        text = _typed(name, path)
     _keep(path, text)
+    templates.draft_of(path).unlink(missing_ok=True)
     output.say(str(path))
+
+
+def _typed(name: str, path: Path) -> str:
+    """What a person leaves in their editor, a draft first if one was left there. Raises `CommandFailed` for a
+    mistake, with the text kept as a draft."""
+    draft = templates.draft_of(path)
+    before = next((one for one in (draft, path) if one.is_file()), None)
+    if before == draft:
+        note(f"this goes on with {draft}, which was left with a mistake")
+    text = before.read_text(encoding="utf-8") if before else ""
+    text = wording.edited(
+        (text or BEGINNING.format(name=name)).rstrip("\n"), "it on standard input"
+    )
+    try:
+        templates.parsed(text, path)
+    except CommandFailed as error:
+        _keep(draft, text)
+        raise CommandFailed(
+            f"{error}; what you typed is in {draft}, `smysl templates edit {name}` goes on with it"
+        ) from None
+    return text
 
 
 @group.command("delete")
@@ -100,14 +121,16 @@ def delete(name: Name, yes: Yes = False) -> None:
     """Delete a template for good: asks unless --yes."""
     config = find_dirs().config
     path = templates.file_of(config, name)
-    if not path.is_file():
+    draft = templates.draft_of(path)
+    if not path.is_file() and not draft.is_file():
         templates.load(config, name)  # says what there is
     if not yes:
         if not _at_terminal():
             raise UsageError(f"template {name} would be deleted for good; say --yes to do it")
         typer.confirm(f"Delete template {name} for good?", abort=True, err=True)
     try:
-        path.unlink()
+        path.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
     except OSError as error:
         raise CommandFailed(f"cannot delete {path}: {error.strerror}") from None
     output.say(f"template {name} deleted")

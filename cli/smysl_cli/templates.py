@@ -97,6 +97,11 @@ def file_of(config: Path, name: str) -> Path:
     return folder(config) / f"{name}.toml"
 
 
+def draft_of(path: Path) -> Path:
+    """Where a text lies that was to become this template, and has a mistake."""
+    return path.with_suffix(".draft")
+
+
 def load(config: Path, name: str) -> Template:
     """Raises `UsageError` for an unknown name, `CommandFailed` for a file with a mistake."""
     path = file_of(config, name)

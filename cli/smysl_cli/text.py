@@ -52,6 +52,10 @@ def fit(text: str, width: int) -> str:
     return kept.rstrip() + "…" if width > 0 else ""
 
 
+def thoughts(count: int) -> str:
+    return f"{count} thought{'' if count == 1 else 's'}"
+
+
 def colour(stream: TextIO) -> bool:
     """Whether to colour this stream: a terminal, and the person did not say NO_COLOR."""
     return (

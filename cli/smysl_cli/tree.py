@@ -6,6 +6,7 @@ Pure: nodes in, lines out. Knows no streams and no events.
 from collections.abc import Iterable, Sequence
 
 import msgspec
+from msgspec import UNSET
 
 from smysl_cli.text import cells, fit, local_time, one_line, printable
 from smysl_daemon.shapes import NodeView, RecipeView, VersionView
@@ -13,6 +14,8 @@ from smysl_daemon.shapes import NodeView, RecipeView, VersionView
 SHORT_ID = 8
 """Letters of an id that tell nodes of one machine apart."""
 KIND_WIDTH = 9
+WHOLE_WIDTH = 80
+"""Columns of what explains a whole node."""
 
 
 class Style(msgspec.Struct, frozen=True, kw_only=True):
@@ -223,6 +226,11 @@ def whole(
         lines.append("made      by a person")
     if isinstance(node.place, str):
         lines.append(f"place     {node.place}")
+    if node.pull is not UNSET:
+        from smysl_cli import recalled  # most nodes are no memories
+
+        lines.append(f"memory    {node.pull.memory}, with strength {node.pull.strength:.2f}")
+        lines += [f"          {one}" for one in recalled.reasons(node.pull, WHOLE_WIDTH - 10)]
     for edge in node.inputs:
         source = known.get(edge.node)
         said = f" {source.kind}: {fit(one_line(source.text), 50)}" if source else ""
@@ -236,7 +244,7 @@ def whole(
         elif one.kind == node.kind and one.inputs == node.inputs != ():
             lines.append(f"beside    {named}")
     for key, value in (node.data or {}).items():
-        if key != "type":
+        if key != "type" and node.pull is UNSET:
             lines.append(f"data      {key} = {one_line(str(value))}")
     if len(versions) > 1:
         lines += [_version(one) for one in versions]
@@ -252,7 +260,9 @@ def _made(recipe: RecipeView) -> str:
         parts.append("the likeliest words")
     if recipe.adapter:
         parts.append(f"adapter {recipe.adapter}")
-    return ", ".join([*parts, f"engine {recipe.engine[:12]}"])
+    # what no model made has none
+    parts += [f"engine {recipe.engine[:12]}"] if recipe.engine else []
+    return ", ".join(parts)
 
 
 def _version(one: VersionView) -> str:

@@ -27,16 +27,16 @@ def checked(text: str, where: str) -> str:
     except UnicodeEncodeError:
         raise UsageError(f"{where} is not UTF-8 text; check the terminal's encoding") from None
     if not text.strip():
-        raise UsageError(f"the text is empty ({where}); a node says something, or is deleted")
+        raise UsageError(f"the text is empty ({where}); write what it is to say")
     return text.strip()
 
 
-def edited(text: str) -> str:
-    """What is left of `text` when $VISUAL or $EDITOR is closed. Raises `CommandFailed` when there
-    is no editor or it fails."""
+def edited(text: str, option: str = "--text") -> str:
+    """What is left of `text` when $VISUAL or $EDITOR is closed. Raises `CommandFailed` when it fails,
+    `UsageError` when there is none; `option` takes the text then."""
     command = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if not command:
-        raise UsageError("no editor is set; give the text with --text, or set EDITOR")
+        raise UsageError(f"no editor is set; give {option}, or set EDITOR")
     import shlex  # these three cost 10 ms, which only an editor is worth
     import subprocess
     import tempfile

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 
-from smysl_daemon.config import Dirs
+from smysl_daemon.config import Dirs, find_dirs, find_socket
 from smysl_daemon.errors import (
     BadConfig,
     BadMessage,
@@ -21,7 +21,7 @@ from smysl_daemon.errors import (
     RequestRefused,
     Unreachable,
 )
-from smysl_daemon.framing import FrameBuffer, daemon_messages, encode
+from smysl_daemon.framing import Decoder, FrameBuffer, daemon_messages, encode, handshake_messages
 from smysl_daemon.protocol import (
     PROTOCOL,
     Cancel,
@@ -51,13 +51,13 @@ class Client:
     def __init__(self, path: Path, *, timeout_s: float = HANDSHAKE_TIMEOUT_S) -> None:
         """Connect and shake hands. Raises `Unreachable`, or `RequestRefused` when the daemon
         answers with an error (full, or of another protocol version)."""
-        self._decoder = daemon_messages()
+        self._decoder: Decoder[DaemonMessage] | None = None
         self._buffer = FrameBuffer()
         self._ready: list[DaemonMessage] = []
         self._socket = _connect(path, timeout_s)
         try:
             self.send(Hello(protocol=PROTOCOL, client=f"smysl {VERSION}"))
-            welcome = self.receive()
+            welcome = self._receive(handshake_messages())
         except TimeoutError:
             self.close()
             raise NoAnswer(
@@ -91,6 +91,14 @@ class Client:
 
     def receive(self) -> DaemonMessage:
         """The next message; `ErrorReply` is raised as `RequestRefused`. Raises `PeerDropped`."""
+        if self._decoder is None:
+            # takes milliseconds, in which the daemon is at work on what was sent
+            self._decoder = daemon_messages()
+        return self._receive(self._decoder)
+
+    def _receive(
+        self, decoder: "Decoder[DaemonMessage] | Decoder[Welcome | ErrorReply]"
+    ) -> DaemonMessage:
         while not self._ready:
             try:
                 data = self._socket.recv(RECEIVE_BYTES)
@@ -98,7 +106,7 @@ class Client:
                 data = b""
             if not data:
                 raise PeerDropped("the daemon closed the connection; see `smysl daemon logs`")
-            self._ready += [self._decoder.decode(payload) for payload in self._buffer.feed(data)]
+            self._ready += [decoder.decode(payload) for payload in self._buffer.feed(data)]
         message = self._ready.pop(0)
         if isinstance(message, ErrorReply):
             raise RequestRefused(message.code, message.message)
@@ -177,7 +185,7 @@ def _connect(path: Path, timeout_s: float) -> socket.socket:
 def _shared_with() -> str | None:
     """The group that our settings name: no other one is trusted, or recommended."""
     # only for those who cannot use a socket just so
-    from smysl_daemon.config import find_dirs, load_config
+    from smysl_daemon.config import load_config
 
     try:
         return load_config(find_dirs().config_file).group
@@ -205,23 +213,25 @@ def _shut_out(path: Path) -> str:
     return f"{path} is closed to you; set SMYSL_RUNTIME_DIR to a folder of your own"
 
 
-def _patient_client(dirs: Dirs, tell: Tell | None) -> Client:
+def _patient_client(dirs: Dirs | None, tell: Tell | None) -> Client:
+    path = find_socket() if dirs is None else dirs.socket
     try:
-        return Client(dirs.socket, timeout_s=HANDSHAKE_TIMEOUT_S)
+        return Client(path, timeout_s=HANDSHAKE_TIMEOUT_S)
     except NoAnswer:
         from smysl_daemon.lifecycle import may_be_starting  # only for those who have to wait
 
-        if not may_be_starting(dirs.lock):
+        if not may_be_starting((dirs or find_dirs()).lock):
             raise
     if tell is not None:
         tell("the daemon is starting")
-    return Client(dirs.socket, timeout_s=STARTING_TIMEOUT_S)
+    return Client(path, timeout_s=STARTING_TIMEOUT_S)
 
 
-def connect(dirs: Dirs, *, start: bool = True, tell: Tell | None = None) -> Client:
+def connect(dirs: Dirs | None = None, *, start: bool = True, tell: Tell | None = None) -> Client:
     """A connection to the daemon of these folders; one is started when nothing listens.
 
-    `tell` receives a line for people while a start takes long. Raises `Unreachable`.
+    `dirs`: None is this user's; all but the socket are looked for only to start a daemon. `tell`
+    receives a line for people while a start takes long. Raises `Unreachable`, `BadConfig`.
     """
     try:
         return _patient_client(dirs, tell)
@@ -230,5 +240,6 @@ def connect(dirs: Dirs, *, start: bool = True, tell: Tell | None = None) -> Clie
             raise
     from smysl_daemon.launch import start_daemon  # subprocess: only for those who start one
 
+    dirs = dirs or find_dirs()
     start_daemon(dirs, tell=tell)
     return Client(dirs.socket)

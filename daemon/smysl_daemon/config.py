@@ -7,7 +7,6 @@ platformdirs, so that tests and second installations never share a folder.
 import os
 import stat
 import sys
-import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -19,6 +18,7 @@ from smysl_daemon.errors import BadConfig, FolderUnusable
 MEGABYTE = 1_000_000
 SOCKET_PATH_LIMIT = 107
 """Most bytes of a Unix socket's path on Linux (sun_path is 108 with its final NUL)."""
+USUAL_SOCKET = "smysld.sock"
 
 
 class Dirs(msgspec.Struct, frozen=True):
@@ -95,6 +95,15 @@ def find_dirs(environ: Mapping[str, str] | None = None) -> Dirs:
     )
 
 
+def find_socket(environ: Mapping[str, str] | None = None) -> Path:
+    """`Dirs.socket` alone: where the data folder is the usual one, nobody has to know which that is.
+    Raises `BadConfig` like `find_dirs`."""
+    env = os.environ if environ is None else environ
+    if env.get("SMYSL_DATA_DIR"):
+        return find_dirs(env).socket
+    return _short(_folder(env, "SMYSL_RUNTIME_DIR", _usual_runtime(env)) / USUAL_SOCKET)
+
+
 def _usual_runtime(env: Mapping[str, str]) -> Path:
     """As platformdirs, without its warning where a login session is missing (containers, cron):
     `private_folder` makes a folder under /tmp as safe as one under /run/user."""
@@ -118,8 +127,12 @@ def _folder(env: Mapping[str, str], name: str, default: Path) -> Path:
 
 def _socket_path(runtime: Path, data: Path, default_data: Path) -> Path:
     # one daemon per data folder, so a second data folder needs a second socket
-    name = "smysld.sock" if data == default_data else f"smysld-{_short_hash(str(data))}.sock"
-    path = runtime / name
+    name = USUAL_SOCKET if data == default_data else f"smysld-{_short_hash(str(data))}.sock"
+    return _short(runtime / name)
+
+
+def _short(path: Path) -> Path:
+    """A socket's path, or another one where the kernel would find it too long."""
     if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
         return path
     return Path(f"/tmp/smysl-{os.getuid()}") / f"{_short_hash(str(path))}.sock"
@@ -283,6 +296,13 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Clients over TCP must show the token of `Dirs.http_token`. False is for a loopback address only."""
 
 
+class MemoryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The table `[memory]`: what outlives sessions."""
+
+    recall: Annotated[int, msgspec.Meta(ge=0, le=20)] = 0
+    """Most memories that fall into the question of a run that does not say; 0 recalls nothing."""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`config.toml`. Every key is optional."""
 
@@ -320,6 +340,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     oldest files of the whole cache folder; 0 keeps no snapshots."""
     openai: OpenAIConfig = OpenAIConfig()
     http: HttpConfig = HttpConfig()
+    memory: MemoryConfig = MemoryConfig()
     tui: TuiConfig = TuiConfig()
     """Of the terminal UI alone."""
 
@@ -365,14 +386,29 @@ def load_config(path: Path) -> Config:
         for part in key.split("."):
             value = value.get(part) if isinstance(value, dict) else None
         raise BadConfig(f"{path}: {key} = {value!r}: {reason.lower()}") from None
+    try:
+        _check(config)
+    except BadConfig as error:
+        raise BadConfig(f"{path}: {error}") from None
+    return config
+
+
+def _check(config: Config) -> None:
+    """What types cannot say. Raises `BadConfig`."""
+    if not config.model.strip():
+        raise BadConfig(
+            f"model = {config.model!r}: that names no model; say one of `smysl models list`, or take it "
+            f"out for {Config().model!r}"
+        )
     if config.http.tcp:
         from smysl_daemon.http.doors import address  # only for those who listen there
 
-        try:
-            address(config.http.tcp)
-        except BadConfig as error:
-            raise BadConfig(f"{path}: {error}") from None
-    return config
+        where = address(config.http.tcp)
+        if not (config.http.token or where.loopback):
+            raise BadConfig(
+                f"http.token is false and http.tcp is {where}, where other machines can come: take "
+                "http.token out, or listen on 127.0.0.1"
+            )
 
 
 def _nearest(key: str, known: Sequence[str]) -> str:
@@ -392,6 +428,8 @@ def models_dir(environ: Mapping[str, str] | None = None) -> Path:
     checkout = Path(__file__).resolve().parents[2]
     if (checkout / "pyproject.toml").is_file() and (checkout / "models").is_dir():
         return checkout / "models"
+    import sysconfig  # for an installation alone
+
     installed = Path(sysconfig.get_path("data")) / "share" / "smysl" / "models"
     if installed.is_dir():
         return installed

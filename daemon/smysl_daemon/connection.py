@@ -23,6 +23,7 @@ from smysl_daemon.errors import (
     WrongProtocol,
 )
 from smysl_daemon.framing import HEADER, Decoder, encode, payload_length
+from smysl_daemon.memory_protocol import MemoryChanged, MemoryReply, MemoryRequest
 from smysl_daemon.outbox import Outbox
 from smysl_daemon.parts import (
     Upload,
@@ -177,6 +178,8 @@ class House:
     async def change(self, request: ChangeRequest) -> Changed:
         done = await self.service.change(request)
         self.subscriptions.tell(done.session, done, branch=done.branch)
+        if done.elsewhere:
+            self._tell(MemoryChanged(memory=done.node, label=done.label, stale=done.elsewhere))
         return done
 
     async def control(self, request: Control) -> Controlled:
@@ -204,6 +207,16 @@ class House:
         done = await self.service.delete_session(session)
         self.subscriptions.gone(done.session)
         return done
+
+    async def remember(self, request: MemoryRequest) -> MemoryReply:
+        done = await self.service.memory(request)
+        if isinstance(done, MemoryChanged):
+            self._tell(done)
+        return done
+
+    def _tell(self, done: MemoryChanged) -> None:
+        for one in done.stale:
+            self.subscriptions.tell(one.session, done)
 
     def note_use(self) -> None:
         """Somebody is here: an idle daemon leaves later."""
@@ -394,6 +407,9 @@ class Connection:
 
     async def _dispatch(self, message: ClientMessage) -> None:
         service = self._house.service
+        if isinstance(message, MemoryRequest):
+            self._send(await self._house.remember(message))
+            return
         match message:
             case Run() | Derive():
                 await self._start(message)

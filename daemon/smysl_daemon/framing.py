@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from smysl_daemon.errors import BadMessage, FrameTooLarge
-from smysl_daemon.protocol import ClientMessage, DaemonMessage
+from smysl_daemon.protocol import ClientMessage, DaemonMessage, ErrorReply, Welcome
 
 MAX_FRAME = 4 * 1024 * 1024
 """Most bytes of msgpack in one frame."""
@@ -51,6 +51,11 @@ def client_messages() -> Decoder[ClientMessage]:
 
 def daemon_messages() -> Decoder[DaemonMessage]:
     return Decoder(DaemonMessage)
+
+
+def handshake_messages() -> Decoder[Welcome | ErrorReply]:
+    """What a daemon may say before it was asked anything."""
+    return Decoder(Welcome | ErrorReply)
 
 
 def payload_length(header: bytes) -> int:

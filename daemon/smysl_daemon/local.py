@@ -15,6 +15,7 @@ from smysl_daemon.errors import NotOnThisDaemon
 from smysl_daemon.fleet import Fleet
 from smysl_daemon.http.generating import Generator
 from smysl_daemon.loading import Loader, Progress
+from smysl_daemon.memory_protocol import MemoryReply, MemoryRequest
 from smysl_daemon.models import Models, model_view
 from smysl_daemon.programs import Programs
 from smysl_daemon.protocol import (
@@ -52,6 +53,7 @@ from smysl_daemon.protocol import (
     Why,
 )
 from smysl_daemon.reading import Reading
+from smysl_daemon.remembering import Remembering
 from smysl_daemon.service import Differences, ModelView, Reasons, SessionShown
 from smysl_daemon.shapes import (
     BranchView,
@@ -94,7 +96,9 @@ async def open_local_service(dirs: Dirs, config: Config, progress: Progress) -> 
             )
             fleet = Fleet(engine, idle_s=config.unload_minutes * 60)
             models = Models(runtime, loader, fleet, config.model)
-            service = LocalService(runtime, engine, store, dirs.engines, models)
+            service = LocalService(
+                runtime, engine, store, dirs.engines, models, recall=config.memory.recall
+            )
             if store.problem is None:
                 service.take_up(await runtime.resume())
         except BaseException:
@@ -145,8 +149,10 @@ class LocalService:
         store: Store,
         shelf: Path,
         models: Models | None = None,
+        recall: int = 0,
     ) -> None:
-        """`models`: owns `engine` and can put another one in its place; None keeps to this one."""
+        """`models`: owns `engine` and can put another one in its place; None keeps to this one. `recall`: most
+        memories that fall into the question of a run that does not say."""
         self._runtime = runtime
         self._first = engine
         self._models = models
@@ -155,6 +161,8 @@ class LocalService:
         self._reading = Reading(store)
         self._steering = Steering(runtime, store)
         self._programs = Programs(runtime)
+        self._remembering = Remembering(runtime)
+        self._recall = recall
         self._resumed: tuple[LocalRun, ...] = ()
         self._generator: Generator | None = None
         """Of the runtime's engine, once it was asked for."""
@@ -217,6 +225,7 @@ class LocalService:
                     options=request.options,
                     adapter=request.adapter,
                     fresh=request.fresh,
+                    recall=self._recall if request.recall is None else request.recall,
                     budget_tokens=request.budget_tokens,
                     budget_calls=request.budget_calls,
                     budget_seconds=request.budget_seconds,
@@ -243,7 +252,8 @@ class LocalService:
         return self._resumed
 
     async def explain(self, request: Explain) -> PlanView:
-        return await self._programs.explain(request)
+        recall = self._recall if request.recall is None else request.recall
+        return await self._programs.explain(request, recall)
 
     async def answer(self, request: Answer) -> Answered:
         return await self._steering.answer(request)
@@ -305,6 +315,9 @@ class LocalService:
     async def show(self, request: Show) -> SessionShown | NodeShown:
         return await asyncio.to_thread(self._reading.show, request)
 
+    async def memory(self, request: MemoryRequest) -> MemoryReply:
+        return await asyncio.to_thread(self._remembering.answer, request)
+
     async def programs(self) -> ProgramList:
         return self._programs.list()
 
@@ -355,6 +368,7 @@ class LocalService:
         self._runtime.check()
 
     def reconfigure(self, config: Config) -> None:
+        self._recall = config.memory.recall
         if self._models is not None:
             self._models.fleet.keep_for(config.unload_minutes * 60)
             self._models.configure(config)

@@ -11,8 +11,14 @@ from smysl_daemon.message import Message
 
 TEXTS_LIMIT = 1000
 """Most texts of one `AddMemories`."""
+LIST_LIMIT = 1000
+"""Most memories of one `MemoryList`."""
 MAP_LIMIT = 2000
 """Most memories of one map: the heaviest."""
+LISTED_CHARACTERS = 500
+"""Most of a text where many memories are listed; whoever shows one has all of it."""
+LINKS_LIMIT = 8_000
+"""Most links of one reply, the strongest: with a beginning each they fit a frame, whatever the script."""
 
 Order = Literal["heavy", "new", "used"]
 
@@ -67,6 +73,7 @@ class MemoryView(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     text: str
+    """Its first `LISTED_CHARACTERS` in `MemoryList` and `MemoriesAdded`, all of it in `MemoryShown`."""
     source: str
     """Where it comes from: `person`, `import NAME`, or `run SESSION`."""
     created: str
@@ -90,7 +97,7 @@ class UseView(msgspec.Struct, frozen=True, kw_only=True):
     node: str
     """The node in that session that holds it."""
     title: str
-    """Of the session."""
+    """Of the session; empty where it was deleted."""
     at: str
     """ISO 8601 with offset (UTC)."""
 
@@ -130,7 +137,7 @@ class SearchMemory(Message, frozen=True, tag="search_memory"):
 class ListMemories(Message, frozen=True, tag="list_memories"):
     """Answered by `MemoryList`."""
 
-    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20
+    limit: Annotated[int, msgspec.Meta(ge=1, le=LIST_LIMIT)] = 20
     order: Order = "heavy"
 
 

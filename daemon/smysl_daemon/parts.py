@@ -6,11 +6,15 @@ Knows sizes; never sockets or what the pieces mean.
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from msgspec import UNSET
+
 from smysl_daemon.errors import TooMuchToImport
 from smysl_daemon.shapes import DifferenceView, NodeView, ReasonView
 
 PART_BYTES = 512 * 1024
 """Encoded values per frame, about."""
+PULL_BYTES = 2048
+"""Of a memory's way into a question: at most four beginnings."""
 IMPORT_LIMIT = 64 * 1024 * 1024
 """Most bytes of an imported session."""
 T = TypeVar("T")
@@ -38,8 +42,9 @@ def cut_bytes(data: bytes) -> Iterator[tuple[bytes, bool]]:
 
 
 def node_cost(node: NodeView) -> int:
-    # typed data repeats the text at most once, in smaller pieces
-    return 512 + 8 * len(node.text) + 64 * len(node.inputs)
+    # typed data, or a pull, repeats the text at most once
+    pull = 0 if node.pull is UNSET else PULL_BYTES
+    return 512 + 8 * len(node.text) + 64 * len(node.inputs) + pull
 
 
 def reason_cost(reason: ReasonView) -> int:

@@ -83,8 +83,9 @@ class Programs:
     def modules(self) -> tuple[ModuleView, ...]:
         return tuple(module_view(one) for one in self._runtime.library.modules.values())
 
-    async def explain(self, request: Explain) -> PlanView:
-        """Raises what a run's start raises; an analysis stops when this is cancelled."""
+    async def explain(self, request: Explain, recall: int) -> PlanView:
+        """`recall`: most memories that fall into the question. Raises what a run's start raises; an analysis
+        stops when this is cancelled."""
         plan = await self._runtime.explain(
             RunRequest(
                 question=request.question,
@@ -93,6 +94,7 @@ class Programs:
                 seed=request.seed,
                 options=request.options,
                 adapter=request.adapter,
+                recall=recall,
             ),
             request.analyze,
         )

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from smysl_daemon.errors import Code
-from smysl_daemon.memory_protocol import MemoryReply, MemoryRequest
+from smysl_daemon.memory_protocol import MemoryReply, MemoryRequest, StaleSession
 from smysl_daemon.message import Message
 from smysl_daemon.shapes import (
     BranchView,
@@ -43,6 +43,7 @@ PROGRAMS_LIMIT_BYTES = 1 << 20
 """Of all program files of one `CheckPrograms` together."""
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+Recall = Annotated[int, msgspec.Meta(ge=0, le=20)]
 PositiveSeconds = Annotated[float, msgspec.Meta(gt=0)]
 Action = Literal["pause", "resume", "cancel", "finish"]
 Format = Literal["json", "markdown", "dot", "svg", "html"]
@@ -76,7 +77,7 @@ class Run(Message, frozen=True, tag="run"):
     """Of the loaded model, for every step that names none."""
     fresh: bool = False
     """Nothing that other runs have made is reused."""
-    recall: Annotated[int, msgspec.Meta(ge=0, le=20)] | None = None
+    recall: Recall | None = None
     """Most memories that fall into the question; None means what the daemon's config says."""
     budget_tokens: Positive | None = None
     budget_calls: Positive | None = None
@@ -92,6 +93,8 @@ class Explain(Message, frozen=True, tag="explain"):
     seed: int = 0
     options: dict[str, Any] = {}
     adapter: str | None = None
+    recall: Recall | None = None
+    """As in `Run`; only what is analysed counts as a use."""
     analyze: bool = False
     """Run it too, in a session of its own, and say what it came to. `Cancel` stops that, and the
     reply is then an `ErrorReply`; so does a client that leaves."""
@@ -495,6 +498,8 @@ class Changed(Message, frozen=True, tag="changed"):
     """The node it was about: the note, for an injection; empty where it was about several."""
     stale: tuple[str, ...]
     """Everything in the branch that is stale now, inputs first."""
+    elsewhere: tuple[StaleSession, ...] | None = None
+    """Of an edited memory, which is in no session that could be derived: those that rest on it."""
 
 
 class Previewed(Message, frozen=True, tag="previewed"):

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from smysl_daemon.memory_protocol import MemoryReply, MemoryRequest
 from smysl_daemon.protocol import (
     Answer,
     Answered,
@@ -194,6 +195,10 @@ class Service(Protocol):
     async def import_session(self, data: bytes) -> SessionChanged: ...
 
     async def show(self, request: Show) -> SessionShown | NodeShown: ...
+
+    async def memory(self, request: MemoryRequest) -> MemoryReply:
+        """Look at what outlives sessions, or change it; durable on return."""
+        ...
 
     async def programs(self) -> ProgramList: ...
 

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from smysl_daemon.memory_protocol import PullView
+
 Verdict = Literal["verified", "unverified", "failed", "budget"]
 Hold = Literal["edited", "pinned", "taken"]
 
@@ -65,6 +67,8 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     """None for what a person wrote."""
     kept: bool | UnsetType = UNSET
     """In a derivation: whether it stayed as it was."""
+    pull: PullView | UnsetType = UNSET
+    """Of a memory that fell into the question: how, and why."""
 
 
 class VersionView(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,10 +30,12 @@ from smysl_daemon.protocol import (
 )
 from smysl_daemon.references import session_of
 from smysl_daemon.shapes import ReplayDifferenceView
+from smysl_daemon.views import stale_views
 from smysl_reasoning import changes
 from smysl_reasoning.errors import BadRequest, UnknownId
 from smysl_reasoning.graph import Graph
-from smysl_reasoning.history import Again, Branch, Op
+from smysl_reasoning.history import MAIN, Again, Branch, Op
+from smysl_reasoning.ids import MEMORY
 from smysl_reasoning.requests import DeriveRequest
 from smysl_reasoning.requests import Edit as EditRequest
 from smysl_reasoning.run import Run
@@ -51,8 +53,26 @@ class Steering:
     async def change(self, request: ChangeRequest) -> Changed:
         if isinstance(request, Undo | Redo):
             return await self._move(request)
+        if isinstance(request, Edit) and self._is_memory(request.node):
+            return await self._rewrite(request)
         done = await self._edit(request)
         return _changed(done, self._store.log(done.session, done.branch)[0])
+
+    def _is_memory(self, reference: str) -> bool:
+        return self._runtime.memory.holds(self._store.resolve(reference))
+
+    async def _rewrite(self, request: Edit) -> Changed:
+        """A memory says something else: what rests on it is in other sessions."""
+        done = await asyncio.to_thread(self._runtime.memory.edit, request.node, request.text)
+        return Changed(
+            session=MEMORY,
+            branch=MAIN,
+            op=self._store.log(MEMORY)[0].id,
+            label=done.label,
+            node=done.memory,
+            stale=(),
+            elsewhere=stale_views(done.stale),
+        )
 
     async def _edit(self, request: Edit | Inject | Delete | Pin | Retry | Merge) -> changes.Changed:
         runtime = self._runtime

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from smysl_daemon.errors import DaemonError, SessionGone, Stopping
+from smysl_daemon.memory_protocol import MemoryChanged
 from smysl_daemon.protocol import (
     Accepted,
     BranchChosen,
@@ -22,7 +23,16 @@ from smysl_daemon.protocol import (
 )
 from smysl_daemon.service import RunHandle
 
-Happened = Accepted | RunEvent | RunEnded | Changed | Controlled | BranchChosen | SessionChanged
+Happened = (
+    Accepted
+    | RunEvent
+    | RunEnded
+    | Changed
+    | Controlled
+    | BranchChosen
+    | SessionChanged
+    | MemoryChanged
+)
 Tell = Callable[[Happened], None]
 
 

@@ -3,11 +3,13 @@
 Pure: values of `smysl_reasoning` in, wire types out.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, Literal, assert_never
 
 import msgspec
+from msgspec import UNSET
 
+from smysl_daemon.memory_protocol import HopView, PullView, StaleSession
 from smysl_daemon.protocol import (
     NodeDelta,
     NodeFinished,
@@ -43,6 +45,8 @@ from smysl_reasoning import events
 from smysl_reasoning.graph import Difference, Graph, Placed
 from smysl_reasoning.history import Branch, Op
 from smysl_reasoning.library import ProgramInfo
+from smysl_reasoning.memory import values
+from smysl_reasoning.memory.pulled import pull_of
 from smysl_reasoning.modules.base import Module, Option
 from smysl_reasoning.nodes import Node, Recipe
 from smysl_reasoning.plan import Plan
@@ -52,6 +56,7 @@ from smysl_reasoning.store import RunRecord, SessionSummary
 
 def node_view(node: Node) -> NodeView:
     """A node by itself, as in the events of a run."""
+    pull = pull_of(node)
     return NodeView(
         id=node.id,
         kind=node.kind,
@@ -60,6 +65,21 @@ def node_view(node: Node) -> NodeView:
         inputs=tuple(EdgeView(edge.role, edge.node) for edge in node.inputs),
         status=node.status,
         stats=msgspec.convert(node.stats, StatsView, from_attributes=True),
+        pull=UNSET if pull is None else pull_view(pull),
+    )
+
+
+def pull_view(pull: values.Pull) -> PullView:
+    return PullView(
+        memory=pull.memory,
+        text=pull.text,
+        strength=pull.strength,
+        mass=pull.mass,
+        nearness=pull.nearness,
+        path=tuple(
+            HopView(memory=hop.memory, text=hop.text, weight=hop.weight) for hop in pull.path
+        ),
+        pinned=pull.pinned,
     )
 
 
@@ -72,6 +92,12 @@ def placed_view(placed: Placed, stale: Container[str]) -> NodeView:
         hold=placed.hold,
         place=placed.place,
         recipe=None if placed.node.recipe is None else recipe_view(placed.node.recipe),
+    )
+
+
+def stale_views(stale: Iterable[values.StaleSession]) -> tuple[StaleSession, ...]:
+    return tuple(
+        StaleSession(session=one.session, title=one.title, stale=one.stale) for one in stale
     )
 
 

@@ -74,6 +74,7 @@ class Asker:
             seed=self._seed,
             budget_seconds=self._timeout_s,
             fresh=self._fresh,
+            recall=0,  # whatever the settings say: nobody's memory belongs into a measurement
         )
         give_up = self._clock() + BUSY_LIMIT_S
         pause = FIRST_PAUSE_S

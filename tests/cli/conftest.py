@@ -25,10 +25,16 @@ PATIENCE_S = 120
 class Shell:
     """Runs `smysl` as a person would, in folders of its own."""
 
-    def __init__(self, root: Path) -> None:
-        names = ("CONFIG", "DATA", "CACHE", "RUNTIME")
+    def __init__(self, root: Path, *, usual: bool = False) -> None:
+        """`usual`: the folders of somebody whose home is `root` and who moved none of them."""
         self.env = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
-        self.env |= {f"SMYSL_{name}_DIR": str(root / name.lower()) for name in names}
+        if usual:
+            moved = [key for key in self.env if key.startswith(("SMYSL_", "XDG_"))]
+            self.env = {key: value for key, value in self.env.items() if key not in moved}
+            self.env |= {"HOME": str(root), "XDG_RUNTIME_DIR": str(root)}
+        else:
+            names = ("CONFIG", "DATA", "CACHE", "RUNTIME")
+            self.env |= {f"SMYSL_{name}_DIR": str(root / name.lower()) for name in names}
         self.dirs: Dirs = find_dirs(self.env)
         self.daemon: subprocess.Popen[str] | None = None
         self._left: list[subprocess.Popen[str]] = []
@@ -40,7 +46,7 @@ class Shell:
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
-                Client(self.dirs.socket).close()
+                Client(self.dirs.socket, timeout_s=PATIENCE_S).close()
                 return
             except NoDaemon:
                 assert time.monotonic() < deadline and self.daemon.poll() is None
@@ -114,6 +120,15 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     made.start_daemon()
     yield made
     assert made.alive()
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """As `shell`, for somebody who moved no folder."""
+    made = Shell(tmp_path_factory.mktemp("usual"), usual=True)
+    made.start_daemon()
+    yield made
     made.close()
 
 

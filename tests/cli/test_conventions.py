@@ -1,10 +1,12 @@
 """Templates, schemas, history, models and settings at the command line, against a daemon or none."""
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -62,6 +64,57 @@ def test_a_broken_template_is_not_kept(talk: Any, config: Path) -> None:
     done = talk("templates", "edit", "t", stdin=b"prompt = \n")
     assert done.code == 1 and "is not TOML" in done.err
     assert not (config / "templates").exists()
+
+
+@pytest.fixture
+def writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Sets an editor in which a person replaces everything by a text; returns what they saw."""
+    monkeypatch.setattr("smysl_cli.template_commands._at_terminal", lambda: True)
+    seen = tmp_path / "seen"
+
+    def writing(text: str) -> Path:
+        editor = tmp_path / "editor"
+        editor.write_text(
+            f"#!{sys.executable}\nimport shutil, sys\nshutil.copy(sys.argv[1], {str(seen)!r})\n"
+            f"open(sys.argv[1], 'w').write({text!r})\n"
+        )
+        editor.chmod(0o700)
+        monkeypatch.setenv("VISUAL", str(editor))
+        return seen
+
+    return writing
+
+
+def test_what_was_typed_with_a_mistake_is_there_the_next_time(
+    talk: Any, config: Path, writes: Callable[[str], Path]
+) -> None:
+    folder = config / "templates"
+    folder.mkdir()
+    (folder / "brief.toml").write_text('prompt = "old"\n')
+    seen = writes('prompt = "new"\nprogramme = "vote"\n')
+    done = talk("templates", "edit", "brief")
+    assert done.code == 1 and "unknown field `programme`" in done.err
+    assert f"{folder}/brief.draft" in done.err and "`smysl templates edit brief`" in done.err
+    assert seen.read_text() == 'prompt = "old"\n'
+    assert talk("templates", "show", "brief").out == 'prompt = "old"\n'
+    seen = writes('prompt = "new"\nprogram = "vote"\n')
+    done = talk("templates", "edit", "brief")
+    assert done.code == 0 and f"{folder}/brief.draft" in done.err
+    assert seen.read_text() == 'prompt = "new"\nprogramme = "vote"\n'
+    assert talk("templates", "show", "brief").out == 'prompt = "new"\nprogram = "vote"\n'
+    assert [path.name for path in folder.iterdir()] == ["brief.toml"]
+
+
+def test_a_first_attempt_is_kept_too_until_it_is_deleted(
+    talk: Any, config: Path, writes: Callable[[str], Path]
+) -> None:
+    writes("promt = 1")
+    assert talk("templates", "edit", "new").code == 1
+    assert (config / "templates" / "new.draft").read_text() == "promt = 1"
+    assert talk("templates", "list").out.startswith("No template in ")
+    assert talk("templates", "delete", "new", "--yes").code == 0
+    assert list((config / "templates").iterdir()) == []
+    assert talk("templates", "delete", "new", "--yes").code == 2
 
 
 def test_an_unknown_template_is_refused_with_the_nearest(talk: Any, config: Path) -> None:
@@ -174,6 +227,8 @@ def test_one_setting_is_changed_and_the_rest_of_the_file_stays(talk: Any, config
             ("http.tcp", "127.0.0.1:99999"),
             "http.tcp is '127.0.0.1:99999'; a port is from 1 to 65535",
         ),
+        (("model", '""'), "model = '': that names no model; say one of `smysl models list`, or"),
+        (("model", "' '"), "model = ' ': that names no model"),
         (("threads",), "give a VALUE"),
         (("threads", "3", "--unset"), "give a VALUE"),
     ],
@@ -186,6 +241,26 @@ def test_what_cannot_be_set_changes_nothing(
     assert done.code == 2 and said in done.err
     assert (config / "config.toml").read_text() == "threads = 2\n"
     assert [path.name for path in config.iterdir()] == ["config.toml"]
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        ('[http]\ntcp = "0.0.0.0:7465"\n', ("http.token", "false")),
+        ("[http]\ntoken = false\n", ("http.tcp", "0.0.0.0:7465")),
+    ],
+)
+def test_nobody_is_let_in_from_elsewhere_without_a_token(
+    talk: Any, config: Path, before: str, words: tuple[str, ...]
+) -> None:
+    file = config / "config.toml"
+    file.write_text(before)
+    done = talk("config", "set", *words)
+    assert done.code == 2 and file.read_text() == before
+    assert f"{file}: http.token is false and http.tcp is 0.0.0.0:7465" in done.err
+    assert "take http.token out, or listen on 127.0.0.1" in done.err
+    assert talk("config", "set", "http.tcp", "127.0.0.1:7465").code == 0
+    assert talk("config", "set", "http.token", "false").code == 0
 
 
 def test_a_file_with_a_mistake_is_named_with_the_nearest_key(talk: Any, config: Path) -> None:
@@ -295,6 +370,8 @@ def test_without_a_daemon_a_model_is_set_for_the_next(talk: Any, store: Path, co
     unknown = talk("models", "use", "gpt")
     assert unknown.code == 2 and "Models: small" in unknown.err
     assert talk("models", "use", "small", "--no-save").code == 2
+    nameless = talk("models", "use", "")
+    assert nameless.code == 2 and "model '' names none" in nameless.err
     assert load_config(file).model == "large"
 
 
@@ -303,6 +380,12 @@ def test_a_daemon_changes_its_model_and_the_choice_is_kept(own: Any) -> None:
     assert done.returncode == 0 and done.stdout.startswith("other oooooooooooo answers now")
     assert not own.dirs.config_file.exists()
     assert json.loads(own.smysl("--json", "x").stdout)["model"] == "other"
+    listed = json.loads(own.smysl("models", "list", "--json").stdout)
+    assert [one["model"] for one in listed if one["loaded"]] == ["other"]
+    assert re.search(
+        r"^other +not in the store +loaded +-$", own.smysl("models", "list").stdout, re.M
+    )
+    assert "answers now" in own.smysl("models", "show", "other").stdout
     used = json.loads(own.smysl("models", "use", "other", "--json").stdout)
     assert used["before"] == used["fingerprint"] and used["saved"]
     assert load_config(own.dirs.config_file).model == "other"
@@ -321,7 +404,9 @@ def completed(shell: Any, *words: str) -> list[str]:
             sys.executable,
             "-P",
             "-c",
-            "import sys; sys.argv[0] = 'smysl'; from smysl_cli.app import main; main()",
+            # a daemon on a busy machine is slow, not absent
+            "import sys; from smysl_cli import completing; completing.PATIENCE_S = 60; "
+            "sys.argv[0] = 'smysl'; from smysl_cli.app import main; main()",
         ],
         env=shell.env
         | {
@@ -348,6 +433,11 @@ def test_tab_offers_what_the_daemon_has(shell: Any) -> None:
     assert "--program" in completed(shell, "--pr")
     assert completed(shell, "templ") == ["templates"]
     assert completed(shell, "config", "set", "max_r") == ["max_runs"]
+    assert completed(shell, "config", "set", "memo") == ["memory.recall"]
+    memory = json.loads(shell.smysl("memory", "add", "Hens lay eggs.", "--json").stdout)["memory"]
+    for one in ("show", "edit", "pin", "mute", "cut", "forget"):
+        (id,) = completed(shell, "memory", one, "")
+        assert memory["id"].startswith(id)
 
 
 def test_tab_starts_no_daemon_and_says_nothing(cold: Any) -> None:

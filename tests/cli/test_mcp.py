@@ -18,7 +18,7 @@ from smysl_daemon.launch import stop_daemon
 
 TOOLS = {
     *("ask", "derive", "answer", "show", "why", "edit", "inject", "undo", "preview"),
-    *("list_programs", "list_sessions", "search"),
+    *("list_programs", "list_sessions", "search", "search_memory", "add_memory"),
 }
 
 
@@ -55,7 +55,15 @@ async def test_the_tools_say_what_they_are_for(shell: Any) -> None:
         hints = {name: tool.annotations for name, tool in tools.items()}
         reads = {name for name, hint in hints.items() if hint and hint.read_only_hint}
         assert reads == {
-            *("show", "why", "preview", "list_programs", "list_sessions", "search"),
+            *(
+                "show",
+                "why",
+                "preview",
+                "list_programs",
+                "list_sessions",
+                "search",
+                "search_memory",
+            ),
         }
         assert tools["ask"].input_schema["required"] == ["question"]
 
@@ -108,12 +116,34 @@ async def test_lists_name_programs_and_sessions_and_words_are_found(shell: Any) 
         assert {hit["session"] for hit in hits} == {asked["session"]}
 
 
+async def test_what_is_added_to_the_memory_falls_into_a_question(shell: Any) -> None:
+    async with connected(shell) as client:
+        first = told(await client.call_tool("add_memory", {"text": "Herons stand in rivers."}))
+        id = first["memory"]["id"]
+        assert not first["known"] and first["memory"]["source"] == "import mcp"
+        more = {"text": "Storks like chimneys.", "link": [id[:8]]}
+        second = told(await client.call_tool("add_memory", more))
+        assert [link["weight"] for link in second["links"]] == [1.0]
+        again = told(await client.call_tool("add_memory", {"text": "Herons stand in rivers."}))
+        assert again["known"] and again["memory"]["id"] == id
+        found = told(await client.call_tool("search_memory", {"text": "Where do herons stand?"}))
+        assert [one["memory"] for one in found["pulls"]] == [id, second["memory"]["id"]]
+        assert [hop["memory"] for hop in found["pulls"][1]["path"]][0] == id
+        question = {"question": "Where do herons stand?", "recall": 1}
+        asked = told(await client.call_tool("ask", question))
+        (pulled,) = [node for node in asked["nodes"] if node["kind"] == "memory"]
+        assert pulled["pull"]["memory"] == id and pulled["confidence"] == pulled["pull"]["strength"]
+
+
 REFUSALS: list[tuple[str, dict[str, Any], str]] = [
     ("ask", {"question": "x", "program": "slove"}, "bad_request: "),
     ("ask", {"question": "x", "adapter": "brave"}, "it has: careful, terse"),
     ("ask", {"question": ""}, "bad_request: "),
     ("ask", {"question": "x", "seed": -1}, "seed"),
+    ("ask", {"question": "x", "recall": 21}, "recall"),
     ("ask", {}, "question"),
+    ("add_memory", {"text": " "}, "bad_request: "),
+    ("add_memory", {"text": "x", "link": ["zzzz"]}, "not_found: "),
     ("show", {"id": "zzzz"}, "not_found: "),
     ("edit", {"node": "zzzz", "text": "x"}, "not_found: "),
     ("derive", {"session": "zzzz"}, "not_found: "),
@@ -194,5 +224,10 @@ async def test_the_bundled_model_answers_through_it(cold: Any) -> None:
             arguments = {"question": "Tom has 12 apples and gives 5 to Anna. How many are left?"}
             result = told(await client.call_tool("ask", arguments))
             assert result["answer"] == "7" and result["model"] == "zerno"
+            await client.call_tool("add_memory", {"text": "A box holds 12 eggs."})
+            arguments = {"question": "Anna sells 3 boxes of eggs. How many eggs does she sell?"}
+            result = told(await client.call_tool("ask", arguments | {"recall": 2}))
+            assert "memory" in {node["kind"] for node in result["nodes"]}
+            assert (result["answer"], result["verdict"]) == ("36", "verified")
     finally:
         stop_daemon(cold.dirs, now=True)

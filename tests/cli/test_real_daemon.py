@@ -141,6 +141,28 @@ def test_a_killed_daemon_has_kept_every_finished_node(real: Any) -> None:
 
 
 @pytest.mark.slow
+def test_what_the_settings_say_is_recalled_and_an_edited_memory_names_who_rests_on_it(
+    real: Any,
+) -> None:
+    assert real.smysl("memory", "add", "Anna likes apples.").returncode == 0
+    question = ("-p", "direct", "What does Anna like?")
+    assert "memory" not in {node["kind"] for node in ask(real, *question)["nodes"]}
+    assert real.smysl("config", "set", "memory.recall", "2").returncode == 0
+    assert real.smysl("daemon", "reload").returncode == 0
+    deadline = time.monotonic() + 120
+    while "memory.recall = 2" not in real.dirs.log.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    result = ask(real, *question)
+    (pulled,) = [node for node in result["nodes"] if node["kind"] == "memory"]
+    edited = real.smysl("edit", pulled["pull"]["memory"], "--text", "Anna likes plums.")
+    assert edited.returncode == 0 and "nothing is stale" not in edited.stdout
+    assert f"stale in {result['session'][:8]}: What does Anna like?" in edited.stdout
+    assert f"`smysl derive {result['session'][:8]}`" in edited.stderr
+    assert real.smysl("config", "set", "memory.recall", "21").returncode == 2
+
+
+@pytest.mark.slow
 def test_a_corrupted_engine_is_built_again(real: Any) -> None:
     ask(real, "-p", "direct", "What is 6 * 7?")
     stop_daemon(real.dirs, now=True)

@@ -3,14 +3,17 @@
 What a question asks for is in its words: "slow", "outside", "doubtful", "broke", "crash", "flood",
 "drizzle" (100 pieces of text a second), "many" (5,000 nodes), "branches", "ponder" (thinks before it
 speaks), "which one" (asks back); anything else is answered with 42. A change makes everything stale
-that rests on its node; a derivation makes it anew with the same text. Run as a program it serves like
-`smysld` in the foreground.
+that rests on its node; a derivation makes it anew with the same text. Memory is that of
+`fake_memory.py`; a run that recalls has its memories between question and answer. Run as a program it
+serves like `smysld` in the foreground.
 """
 
 import asyncio
+import importlib.util
 import sys
 from collections.abc import AsyncIterator, Callable
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,6 +22,13 @@ from msgspec import UNSET, UnsetType
 from smysl_daemon.app import run
 from smysl_daemon.config import Config, Dirs
 from smysl_daemon.errors import BadConfig, NothingStale
+from smysl_daemon.memory_protocol import (
+    EditMemory,
+    MemoryChange,
+    MemoryChanged,
+    MemoryReply,
+    MemoryRequest,
+)
 from smysl_daemon.protocol import (
     Answer,
     Answered,
@@ -107,6 +117,19 @@ MANY_NODES = 5000
 SLOW_INTERVAL_S = 0.02
 
 
+def fake_memory() -> Any:
+    """A memory of its own. Its module is loaded by its path: as a program this one finds no helpers."""
+    name = "smysl_test_fake_memory"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(
+            name, Path(__file__).with_name("fake_memory.py")
+        )
+        assert spec is not None and spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name].FakeMemory()
+
+
 class FakeRun:
     def __init__(self, service: "FakeService", request: Run, session: str) -> None:
         self._service = service
@@ -147,10 +170,32 @@ class FakeRun:
         made = RecipeView(module="fake@1", engine="f" * 32, adapter=adapter)
         return UNSET if adapter is None else made
 
+    def _recalled(self, asked: NodeView) -> list[NodeView]:
+        """The memories that fall into the question; what follows rests on them."""
+        if not self._request.recall:
+            return []
+        nodes = []
+        for pull in self._service.remembered.pull(asked.text, self._request.recall):
+            node = self.node("memory", pull.text, asked.id, confidence=pull.strength)
+            node = msgspec.structs.replace(
+                node,
+                data={"type": "pulled", "memory": pull.memory},
+                inputs=(EdgeView("at", asked.id),),
+                place=f"recall/{pull.memory}",
+                recipe=RecipeView(module="recall@2", engine=""),
+                pull=pull,
+            )
+            self._service.nodes[self.session][-1] = node
+            self._service.remembered.used(pull, self.session, asked.text, node.id)
+            nodes.append(node)
+        return nodes
+
     async def events(self) -> AsyncIterator[RunEvent | RunEnded]:
         question = self._request.question
         asked = self.node("question", question)
         yield NodeFinished(node=asked)
+        for memory in self._recalled(asked):
+            yield NodeFinished(node=memory)
         if "crash" in question:
             raise RuntimeError("a mistake in the service")
         if "slow" in question:
@@ -381,6 +426,42 @@ class FakeService:
         self.versions: dict[str, list[str]] = {}
         self.log_: dict[str, list[OperationView]] = {}
         self.undone: dict[str, list[OperationView]] = {}
+        self.remembered = fake_memory()
+
+    async def memory(self, request: MemoryRequest) -> MemoryReply:
+        reply: MemoryReply = self.remembered.answer(request)
+        if isinstance(request, MemoryChange):
+            assert isinstance(reply, MemoryChanged)
+            return self._disturbed(reply)
+        return reply
+
+    async def _rewritten(self, node: str, text: str) -> Changed:
+        """A memory was edited like any node."""
+        done = await self.memory(EditMemory(memory=node, text=text))
+        assert isinstance(done, MemoryChanged)
+        return Changed(
+            session="0" * 14 + "memory",
+            branch="main",
+            op=1,
+            label=done.label,
+            node=done.memory,
+            stale=(),
+            elsewhere=done.stale,
+        )
+
+    def _disturbed(self, reply: MemoryChanged) -> MemoryChanged:
+        """What rests on nodes whose memory has changed is stale, until it is derived."""
+        told = []
+        for one in reply.stale:
+            nodes = self.nodes.get(one.session, [])
+            wave = {node.id for node in nodes if node.id in self.remembered.changed}
+            for index, node in enumerate(nodes):
+                if node.id in wave or any(edge.node in wave for edge in node.inputs):
+                    wave.add(node.id)
+                    nodes[index] = msgspec.structs.replace(node, stale=True)
+            if wave:
+                told.append(msgspec.structs.replace(one, stale=len(wave)))
+        return msgspec.structs.replace(reply, stale=tuple(told))
 
     async def use(self, request: UseModel) -> ModelUsed:
         before = self.model.fingerprint
@@ -506,6 +587,8 @@ class FakeService:
         match request:
             case Undo() | Redo():
                 return self._move(request)
+            case Edit(node=reference, text=said) if self.remembered.knows(reference):
+                return await self._rewritten(reference, said)
             case Edit() | Inject() | Delete() | Pin() | Retry() | Merge():
                 pass
         session, place = self._node(request.node)

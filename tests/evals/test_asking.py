@@ -44,6 +44,7 @@ def test_a_run_becomes_a_record_with_its_answer_and_verdict(
     assert (record.generated_tokens, record.calls, record.right) == (11, 2, True)
     (run,) = connection.asked
     assert (run.question, run.program, run.seed, run.budget_seconds) == ("what = 7", "solve", 3, 9)
+    assert run.recall == 0  # not what the daemon's settings say
 
 
 def test_one_connection_serves_many_questions(connection: Any, item: Callable[..., Item]) -> None:

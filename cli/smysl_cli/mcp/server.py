@@ -13,12 +13,23 @@ import msgspec
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ToolAnnotations
+from msgspec import UNSET
 from pydantic import Field
 
 from smysl_cli.mcp.line import Line, daemon_line
 from smysl_cli.result import Collector
 from smysl_cli.text import fit, one_line
 from smysl_daemon.errors import DaemonError, RequestRefused
+from smysl_daemon.memory_protocol import (
+    AddMemories,
+    LinkMemories,
+    MemoriesAdded,
+    MemoryChanged,
+    MemoryPulls,
+    MemoryShown,
+    SearchMemory,
+    ShowMemory,
+)
 from smysl_daemon.protocol import (
     Accepted,
     Answer,
@@ -53,8 +64,9 @@ from smysl_daemon.version import VERSION
 INSTRUCTIONS = """
 smysl reasons on this machine. `ask` runs a reasoning program; every thought is a node that stays
 editable: `show` a session, `edit` a wrong step or `inject` a note, then `derive` what rests on the
-change. Verdicts: verified, unverified, failed (not confident), budget. Ids may be shortened to a
-unique beginning; @last is the last session.
+change. `add_memory` keeps what should outlive a session; `ask` with `recall` lets what was kept fall
+into its question. Verdicts: verified, unverified, failed (not confident), budget. Ids may be shortened
+to a unique beginning; @last is the last session.
 """
 PROGRESS_WIDTH = 200
 """Characters of a thought in a progress message."""
@@ -120,6 +132,10 @@ async def ask(
     adapter: Annotated[str | None, Field(description="An adapter of the model.")] = None,
     session: Annotated[str | None, Field(description="Continue this one; none begins one.")] = None,
     seed: Annotated[int, Field(ge=0, description="The same seed gives the same nodes.")] = 0,
+    recall: Annotated[
+        int | None,
+        Field(ge=0, le=20, description="Most memories that fall into it; none is as configured."),
+    ] = None,
     budget_tokens: Budget = None,
     budget_calls: Budget = None,
     budget_seconds: Seconds = None,
@@ -136,6 +152,7 @@ async def ask(
         adapter=adapter,
         session=session,
         seed=seed,
+        recall=recall,
         budget_tokens=budget_tokens,
         budget_calls=budget_calls,
         budget_seconds=budget_seconds,
@@ -214,6 +231,8 @@ def _brief(node: NodeView) -> Told:
     brief: Told = {"id": node.id, "kind": node.kind, "text": node.text, "status": node.status}
     if node.stats.confidence is not None:
         brief["confidence"] = node.stats.confidence
+    if node.pull is not UNSET:
+        brief["pull"] = msgspec.to_builtins(node.pull)
     return brief
 
 
@@ -300,6 +319,44 @@ async def preview(session: Session = "@last", branch: Branch = None) -> Told:
     async with _line() as line:
         reply = await line.ask(Preview(session=session, branch=branch))
         return _told(_expected(reply, Previewed))
+
+
+# ------------------------------------------------------------ memory
+
+
+@server.tool(annotations=READS)
+async def search_memory(
+    text: Annotated[str, Field(description="A question, or words of one.")],
+    limit: Annotated[int, Field(ge=1, le=200, description="Most that are given.")] = 10,
+) -> Told:
+    """What would fall into a question from memory, the strongest first, and why: mass, nearness and the
+    path of links by which each was reached. It counts as no use."""
+    async with _line() as line:
+        return _told(_expected(await line.ask(SearchMemory(text=text, limit=limit)), MemoryPulls))
+
+
+@server.tool(annotations=WRITES)
+async def add_memory(
+    text: Annotated[str, Field(description="What to remember, in a few sentences.")],
+    link: Annotated[
+        list[str] | None, Field(description="Ids of memories that it belongs to.")
+    ] = None,
+) -> Told:
+    """Keep a text beyond this session. One that is there already is not kept twice. Gives the memory with
+    its links, also to what is alike in words."""
+    async with _line() as line:
+        others = [
+            _expected(await line.ask(ShowMemory(memory=one)), MemoryShown).memory.id
+            for one in link or []
+        ]
+        done = _expected(
+            await line.ask(AddMemories(texts=(text,), source="import mcp")), MemoriesAdded
+        )
+        id = done.added[0].id if done.added else done.known[0]
+        for one in others:
+            _expected(await line.ask(LinkMemories(a=id, b=one)), MemoryChanged)
+        shown = _expected(await line.ask(ShowMemory(memory=id)), MemoryShown)
+    return {"known": not done.added} | _told(shown)
 
 
 # ------------------------------------------------------------ lists

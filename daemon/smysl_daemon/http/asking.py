@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from smysl_daemon.protocol import Recall
 from smysl_daemon.shapes import Verdict
 
 Role = Literal["system", "user", "assistant"]
@@ -54,6 +55,8 @@ class Extra(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Of the loaded model, for every step that names none."""
     fresh: bool = False
     branch: str | None = None
+    recall: Recall | None = None
+    """Most memories that fall into the question; None means what the daemon's config says."""
     budget_calls: int | None = None
     budget_seconds: float | None = None
 

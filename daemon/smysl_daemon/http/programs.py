@@ -64,6 +64,7 @@ async def ask_program(
             options=options,
             adapter=adapter,
             fresh=wish.extra.fresh,
+            recall=wish.extra.recall,
             budget_tokens=wish.max_tokens,
             budget_calls=wish.extra.budget_calls,
             budget_seconds=wish.extra.budget_seconds,

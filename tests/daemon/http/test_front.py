@@ -18,6 +18,7 @@ import pytest
 from smysl_daemon.config import HttpConfig
 from smysl_daemon.errors import BadConfig, FolderUnusable
 from smysl_daemon.http import front, responding, serving
+from smysl_daemon.memory_protocol import AddMemories
 from smysl_daemon.peers import Admission, Peer
 
 CHAT = "/v1/chat/completions"
@@ -373,6 +374,19 @@ async def test_an_idle_daemon_notices_http_clients(facade: Any) -> None:
         before = running.house.last_use
         await client.get("/health")
         assert running.house.last_use > before
+
+
+async def test_memories_fall_into_a_question_where_the_request_says_so(facade: Any) -> None:
+    async with facade() as running, running.client() as client:
+        await running.service.memory(AddMemories(texts=("Pelicans carry fish home.",)))
+        body = question("Which fish do pelicans carry?")
+        plain = await client.post(CHAT, json=body)
+        reply = await client.post(CHAT, json={**body, "smysl": {"recall": 2}})
+        thoughts = [
+            one.json()["choices"][0]["message"]["reasoning_content"] for one in (plain, reply)
+        ]
+        assert "memory" not in thoughts[0]
+        assert "- memory: Pelicans carry fish home." in thoughts[1]
 
 
 async def test_metrics_count_requests_runs_and_nodes(facade: Any) -> None:
