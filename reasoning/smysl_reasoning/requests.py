@@ -70,18 +70,18 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
     branch: str | None = None
 
 
-def check_text(text: str, what: str) -> str:
-    """`text` without white space around it. Raises `BadRequest` when it is empty, too long or no text."""
+def check_text(
+    text: str, what: str, limit: int = QUESTION_LIMIT_BYTES, remedy: str = "Shorten it."
+) -> str:
+    """`text` without white space around it. Raises `BadRequest` when it is empty, over `limit` bytes, or no text."""
     if not text.strip():
         raise BadRequest(f"{what} is empty; write something")
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
         raise BadRequest(f"{what} is not valid text: {error.reason}") from None
-    if size > QUESTION_LIMIT_BYTES:
-        raise BadRequest(
-            f"{what} has {size} bytes; the limit is {QUESTION_LIMIT_BYTES}. Shorten it."
-        )
+    if size > limit:
+        raise BadRequest(f"{what} has {size} bytes; the limit is {limit}. {remedy}")
     return text.strip()
 
 

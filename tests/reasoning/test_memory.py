@@ -90,7 +90,10 @@ def test_what_says_the_same_is_kept_once(memory: Memory) -> None:
     ("text", "said"),
     [
         (" \n", "text 2 of 2 is empty"),
-        ("x" * (TEXT_LIMIT_BYTES + 1), f"8193 bytes; the limit of a memory is {TEXT_LIMIT_BYTES}"),
+        (
+            "x" * (TEXT_LIMIT_BYTES + 1),
+            f"8193 bytes; the limit is {TEXT_LIMIT_BYTES}. Shorten it, or split it",
+        ),
         ("half \ud800", "not valid text"),
         ("a\0b", "code 0"),
     ],

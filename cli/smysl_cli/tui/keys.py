@@ -22,6 +22,25 @@ ON_THE_MAP = frozenset([*WALKING, "h", "l", "left", "right"])
 """Keys of the memory's panes."""
 
 
+def walked(key: str, height: int) -> int:
+    """By how many lines a key goes down (negative: up) in a pane of this height; 0 for another key."""
+    page = max(height, 2)
+    match key:
+        case "down" | "j":
+            return 1
+        case "up" | "k":
+            return -1
+        case "pagedown":
+            return page - 1
+        case "pageup":
+            return 1 - page
+        case "d":
+            return page // 2
+        case "u":
+            return -(page // 2)
+    return 0
+
+
 def keymap(settings: Mapping[str, str]) -> dict[str, str]:
     """The keys in force by action, without spaces; of some, none. Raises `BadConfig` for an action
     that does not exist, for a key that two actions of a screen are given, and for one that the

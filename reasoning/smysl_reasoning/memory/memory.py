@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
+from smysl_reasoning import requests
 from smysl_reasoning.errors import AmbiguousId, BadRequest, UnknownId
 from smysl_reasoning.ids import LENGTH
 from smysl_reasoning.memory import links, rows
@@ -419,18 +420,8 @@ class Memory:
 
 
 def check_text(text: str, what: str) -> str:
-    """`text` without white space around it. Raises `BadRequest` when it is empty, too long or no text."""
-    written = text.strip()
-    if not written:
-        raise BadRequest(f"{what} is empty; write something to be remembered")
-    try:
-        size = len(written.encode())
-    except UnicodeEncodeError as error:
-        raise BadRequest(f"{what} is not valid text: {error.reason}") from None
-    if size > TEXT_LIMIT_BYTES:
-        raise BadRequest(
-            f"{what} has {size} bytes; the limit of a memory is {TEXT_LIMIT_BYTES}. Shorten it, or split it."
-        )
+    """`text` as a memory keeps it. Raises `BadRequest`."""
+    written = requests.check_text(text.strip(), what, TEXT_LIMIT_BYTES, "Shorten it, or split it.")
     if "\0" in written:
         raise BadRequest(f"{what} has a character of code 0, which no text has; take it out")
     return written

@@ -15,6 +15,7 @@ from textual.strip import Strip
 
 from smysl_cli.text import cells, fit, thoughts
 from smysl_cli.tree import KIND_WIDTH, summary
+from smysl_cli.tui.keys import walked
 from smysl_cli.tui.model.marks import Mark, mark
 from smysl_cli.tui.model.outline import Row
 from smysl_cli.tui.model.session import Session
@@ -132,21 +133,11 @@ class Graph(ScrollView, can_focus=True):
         self.chosen()
 
     def on_key(self, event: events.Key) -> None:
-        page = max(self.scrollable_content_region.height, 2)
         selection = self._session.selection
+        lines = walked(event.key, self.scrollable_content_region.height)
         match event.key:
-            case "down" | "j":
-                self.move(1)
-            case "up" | "k":
-                self.move(-1)
-            case "pagedown":
-                self.move(page - 1)
-            case "pageup":
-                self.move(1 - page)
-            case "d":
-                self.move(page // 2)
-            case "u":
-                self.move(-(page // 2))
+            case _ if lines:
+                self.move(lines)
             case "home" | "g":
                 selection.first()
                 self.chosen()

@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from smysl_cli.tui.keys import walked
 from smysl_cli.tui.model.dossier import Line, Target
 from smysl_cli.tui.model.starchart import TONES
 
@@ -160,20 +161,10 @@ class Lines(ScrollView, can_focus=True):
             self.post_message(self.Went(self, target))
 
     def on_key(self, event: events.Key) -> None:
-        page = max(self.scrollable_content_region.height, 2)
+        lines = walked(event.key, self.scrollable_content_region.height)
         match event.key:
-            case "down" | "j":
-                self.move(1)
-            case "up" | "k":
-                self.move(-1)
-            case "pagedown":
-                self.move(page - 1)
-            case "pageup":
-                self.move(1 - page)
-            case "d":
-                self.move(page // 2)
-            case "u":
-                self.move(-(page // 2))
+            case _ if lines:
+                self.move(lines)
             case "home" | "g":
                 self.scroll_home(animate=False)
                 if self._starts:
