@@ -85,7 +85,7 @@ class ArtefactName(enum.StrEnum):
     checkpoint = "checkpoint"
 
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.command()

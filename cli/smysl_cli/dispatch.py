@@ -44,7 +44,7 @@ VERBS = (
     *("edit", "inject", "delete", "pin", "unpin", "retry", "merge", "derive", "undo", "redo"),
     *("fork", "branches", "switch", "diff", "why", "search", "export"),
     *("pause", "resume", "cancel", "finish"),
-    *external.PACKAGES,
+    *external.PROGRAMS,
 )
 
 
@@ -80,7 +80,7 @@ def run(words: Sequence[str]) -> int:
 
 def _run(words: list[str]) -> int:
     if "_SMYSL_COMPLETE" not in os.environ:
-        if words and words[0] in external.PACKAGES:
+        if words and words[0] in external.PROGRAMS:
             external.become(words[0], words[1:])
         words = with_verb(words, VERBS, piped=not _stdin_is_terminal())
         if words[0] == "ask":

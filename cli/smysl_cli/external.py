@@ -13,10 +13,10 @@ import msgspec
 from smysl_cli.diagnostics import CommandFailed
 from smysl_cli.exits import Exit
 
-PACKAGES = {
-    "build": "smysl_build_engines",
-    "forge": "smysl_forge",
-    "eval": "smysl_evals",
+PROGRAMS = {
+    "build": "smysl_build_engines.app",
+    "forge": "smysl_forge.entry",
+    "eval": "smysl_evals.app",
 }
 
 
@@ -39,7 +39,7 @@ def program(verb: str) -> list[str]:
     if found is not None:
         return [found]
     # not installed as a script: a checkout on PYTHONPATH
-    start = f"import sys; sys.argv[0] = {name!r}; from {PACKAGES[verb]}.app import main; main()"
+    start = f"import sys; sys.argv[0] = {name!r}; from {PROGRAMS[verb]} import main; main()"
     return [sys.executable, "-P", "-c", start]
 
 

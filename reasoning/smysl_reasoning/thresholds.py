@@ -1,6 +1,7 @@
 """When an answer may be called verified, and when it is not worth showing as one."""
 
 import itertools
+from decimal import Decimal
 from typing import Literal
 
 import msgspec
@@ -58,6 +59,16 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             if raw <= x1:
                 return y0 + (y1 - y0) * (raw - x0) / (x1 - x0)
         return knots[-1][1]
+
+
+def shown(share: float, threshold: float) -> str:
+    """A share for people beside its threshold: `99.7%`, with more digits where it would read as on the other side."""
+    limit = 100 * Decimal(str(threshold))
+    for digits in range(1, 8):
+        text = f"{share:.{digits}%}"
+        if (Decimal(text[:-1]) >= limit) == (share >= threshold):
+            break
+    return text
 
 
 def needed(share: float) -> str:

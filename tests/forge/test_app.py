@@ -1,6 +1,8 @@
 """`smysl-forge` as a person uses it."""
 
 import json
+import subprocess
+import sys
 
 from typer.testing import CliRunner
 
@@ -53,3 +55,13 @@ def test_a_folder_without_a_model_is_named() -> None:
     result = runner.invoke(app, ["grade", "tests"])
     assert result.exit_code == 2
     assert "tests is no trained model" in result.output
+
+
+def test_without_its_extra_it_says_what_to_install() -> None:
+    start = "import sys; sys.modules['reasoning_gym'] = None; from smysl_forge.entry import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", start, "--help"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1 and done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert "pip install 'smysl[forge]'" in line and "no module 'reasoning_gym'" in line

@@ -60,7 +60,7 @@ ACTIONS = (
     Action("raw", "m", "as written", "show the text as written, or as Markdown"),
     Action("pane_left", "h", "pane left", "to the pane on the left"),
     Action("pane_right", "l", "pane right", "to the pane on the right"),
-    Action("options", "ctrl+o", "options", "program, model, adapter, seed, budget of the question"),
+    Action("options", "ctrl+o", "options", "program, model, adapter, memory, seed, budget"),
     Action("editor", "ctrl+g", "editor", "write the question in $VISUAL or $EDITOR"),
     Action("new", "ctrl+n", "new", "begin a new session"),
     Action("rename", "ctrl+t", "rename", "give this session another title"),

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from smysl_reasoning.calls import BudgetSpent
 from smysl_reasoning.hopeless import GIVEN_UP, least, outclassed
 from smysl_reasoning.modules.base import Derived, Settings
-from smysl_reasoning.thresholds import needed
+from smysl_reasoning.thresholds import needed, shown
 from smysl_reasoning.workbench import Workbench
 
 S = TypeVar("S")
@@ -75,7 +75,7 @@ class Beam(ABC, Generic[S]):
         (_, score), (_, best) = self.rank(state), max(map(self.rank, [*wave, *self.finished]))
         if not outclassed(score, best, self.least):
             return ""
-        return f"{GIVEN_UP}the checker gives it {score:.1%} ({needed(self.least)})"
+        return f"{GIVEN_UP}the checker gives it {shown(score, self.least)} ({needed(self.least)})"
 
     def _decided(self) -> bool:
         """`beam` finished states are at least as good as all that are open."""

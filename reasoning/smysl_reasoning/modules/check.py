@@ -19,7 +19,7 @@ from smysl_reasoning.modules.base import (
 )
 from smysl_reasoning.modules.chat import check as chat_check
 from smysl_reasoning.nodes import CheckData, Stats
-from smysl_reasoning.thresholds import needed
+from smysl_reasoning.thresholds import needed, shown
 from smysl_reasoning.workbench import CHOICE, Workbench, digest
 
 METHOD = "checker"
@@ -51,7 +51,7 @@ async def checked(bench: Workbench, derived: Derived, name: str) -> Checked:
     found = await score(bench, prompt)
     wanted = bench.thresholds.check
     data = CheckData(METHOD, found.probability, found.probability >= wanted)
-    text = f"the checker gives {found.probability:.1%} ({needed(wanted)})"
+    text = f"the checker gives {shown(found.probability, wanted)} ({needed(wanted)})"
     return Checked(await draft.finish("check", text, data, stats=found.stats), found.probability)
 
 

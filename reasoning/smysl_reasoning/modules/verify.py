@@ -21,7 +21,7 @@ from smysl_reasoning.modules.base import (
     Settings,
 )
 from smysl_reasoning.nodes import CheckData, Node
-from smysl_reasoning.thresholds import Thresholds, needed
+from smysl_reasoning.thresholds import Thresholds, needed, shown
 from smysl_reasoning.workbench import Workbench
 
 METHOD = "agreement"
@@ -110,7 +110,7 @@ def _at_once(derived: Derived) -> bool:
 
 
 def _below(probability: float, thresholds: Thresholds) -> str:
-    return f"the checker gives {probability:.1%} ({needed(thresholds.check)})"
+    return f"the checker gives {shown(probability, thresholds.check)} ({needed(thresholds.check)})"
 
 
 async def _agreement_node(

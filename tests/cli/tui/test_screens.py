@@ -5,6 +5,7 @@ import signal
 from typing import Any
 
 import pytest
+from textual.containers import VerticalScroll
 from textual.widgets import Input, OptionList, Static
 
 from smysl_cli.tui.app import SmyslApp
@@ -92,6 +93,16 @@ async def test_the_daemon_says_how_it_is(opened: Any) -> None:
         await person.until(lambda: "0 /s" in person.shown())
         await person.press("escape")
         await person.until(lambda: person.app.screen is person.app.main)
+
+
+async def test_the_keys_that_walk_scroll_the_help(opened: Any) -> None:
+    async with opened() as person:
+        await person.press("escape", "question_mark")
+        page = (await on(person, "HelpScreen")).query_one(VerticalScroll)
+        for key, there in (("j", 1), ("k", 0), ("G", page.max_scroll_y), ("g", 0)):
+            await person.press(key)
+            await person.until(lambda there=there: page.scroll_y == there)
+        assert page.max_scroll_y > 1
 
 
 async def test_help_lists_every_key_and_screens_replace_each_other(opened: Any) -> None:

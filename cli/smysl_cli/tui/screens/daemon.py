@@ -41,7 +41,9 @@ class Gauge(Horizontal):
         yield lines("", classes="gauge-now")
 
     def draw(self) -> None:
-        self.query_one(Sparkline).data = list(self._meter.series)
+        series = list(self._meter.series)
+        # of one value it would draw a full bar
+        self.query_one(Sparkline).data = series if len(series) > 1 else []
         self.query_one(".gauge-now", Static).update(self._meter.now)
 
 

@@ -6,13 +6,14 @@ Knows the actions; asks nothing.
 from collections.abc import Iterator, Mapping
 
 from rich.table import Table
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from smysl_cli.tui.actions import ACTIONS, Where
-from smysl_cli.tui.keys import shown_keys
+from smysl_cli.tui.keys import shown_keys, walked
 from smysl_cli.tui.screens.base import Page
 from smysl_cli.tui.widgets.keyline import KeyLine
 
@@ -53,6 +54,15 @@ class HelpScreen(Page):
             page.border_title = "Keys"
             yield Static(self._table(), classes="page-text")
         yield KeyLine()
+
+    def on_key(self, event: events.Key) -> None:
+        page = self.query_one(VerticalScroll)
+        if lines := walked(event.key, page.size.height):
+            page.scroll_relative(y=lines, animate=False)
+        elif event.key == "g":
+            page.scroll_home(animate=False)
+        elif event.key == "G":
+            page.scroll_end(animate=False)
 
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2))

@@ -34,9 +34,7 @@ F1 ?    all keys
 
 For example:
 
-A shop sells pens for 3 dollars and
-books for 12 dollars. Tom buys 4 pens
-and 2 books. How much does he pay?
+A shop sells pens for 3 dollars and books for 12 dollars. Tom buys 4 pens and 2 books. How much does he pay?
 """
 
 
