@@ -38,10 +38,9 @@ from smysl_daemon.memory_protocol import (
     UseView,
 )
 from smysl_daemon.views import pull_view, stale_views
-from smysl_reasoning.errors import BadRequest
 from smysl_reasoning.memory.memory import Memory
 from smysl_reasoning.memory.values import Done, Link, Point, Pull, Whole
-from smysl_reasoning.requests import QUESTION_LIMIT_BYTES
+from smysl_reasoning.requests import check_size
 from smysl_reasoning.runtime import Runtime
 
 MAP_PULLS = 12
@@ -102,10 +101,7 @@ class Remembering:
 
     def _pulls(self, text: str, limit: int) -> Sequence[Pull]:
         """Raises `BadRequest` for a text that no run would take."""
-        if (size := len(text.encode())) > QUESTION_LIMIT_BYTES:
-            raise BadRequest(
-                f"the text has {size} bytes; the limit is {QUESTION_LIMIT_BYTES}. Shorten it."
-            )
+        check_size(text, "the text")
         return self._memory.pull(text, limit)
 
     def _map(self, request: MapMemory) -> MemoryMap:

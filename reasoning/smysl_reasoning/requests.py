@@ -76,13 +76,20 @@ def check_text(
     """`text` without white space around it. Raises `BadRequest` when it is empty, over `limit` bytes, or no text."""
     if not text.strip():
         raise BadRequest(f"{what} is empty; write something")
+    check_size(text, what, limit, remedy)
+    return text.strip()
+
+
+def check_size(
+    text: str, what: str, limit: int = QUESTION_LIMIT_BYTES, remedy: str = "Shorten it."
+) -> None:
+    """Raise `BadRequest` for a text that has over `limit` bytes in UTF-8, or cannot be written in it."""
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
         raise BadRequest(f"{what} is not valid text: {error.reason}") from None
     if size > limit:
         raise BadRequest(f"{what} has {size} bytes; the limit is {limit}. {remedy}")
-    return text.strip()
 
 
 def check_request(request: RunRequest) -> None:

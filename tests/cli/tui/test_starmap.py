@@ -1,6 +1,7 @@
 """The map of the memory, without a terminal: where memories lie, lines of dots, names, a frame's cost."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from smysl_cli.heaviness import ASCII_SIGNS, SIGNS, legend, mass_sign, sign, state
 from smysl_cli.text import cells
 from smysl_cli.tui.model.atlas import Atlas, Direction, Frame, Spot, View, cell, middle
-from smysl_cli.tui.model.canvas import BRAILLE, Canvas, text_of
+from smysl_cli.tui.model.canvas import BRAILLE, Canvas, Run
 from smysl_cli.tui.model.starchart import LINK_DOTS, TONES, Sky, Starchart
 from smysl_daemon.memory_protocol import HopView, LinkView, MemoryView, PointView, PullView
 
@@ -19,6 +20,11 @@ DIRECTIONS: tuple[Direction, ...] = ("left", "right", "up", "down")
 places = st.floats(-1, 1)
 sizes = st.tuples(st.integers(3, 120), st.integers(2, 50))
 views = st.builds(lambda x, y, zoom: View().zoomed(zoom, x, y), places, places, st.floats(1, 64))
+
+
+def text_of(lines: Sequence[Sequence[Run]]) -> str:
+    """What is drawn, without its tones."""
+    return "\n".join("".join(run.text for run in line) for line in lines)
 
 
 def point(id: str, x: float, y: float, mass: float = 0.75, **more: Any) -> PointView:

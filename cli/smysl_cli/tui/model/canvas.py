@@ -4,7 +4,6 @@ Pure. Knows cells and tones; never what is drawn. A cell has 2 by 4 dots, as bra
 Unicode a line is told by one sign in each cell.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from smysl_cli.text import cells
@@ -167,8 +166,3 @@ def _slope(across: int, down: int) -> str:
     if abs(across) * 2 <= abs(down):
         return "|"
     return "/" if (across > 0) != (down > 0) else "\\"
-
-
-def text_of(lines: Sequence[Sequence[Run]]) -> str:
-    """What is drawn, without its tones."""
-    return "\n".join("".join(run.text for run in line) for line in lines)
