@@ -14,6 +14,7 @@ ASCII_PINNED, ASCII_MUTED, ASCII_WORDS = "P", "x", "#"
 
 
 def sign(one: MemoryView | PointView, *, unicode: bool = True) -> str:
+    """One cell that says whether a memory is muted or pinned, else how heavy it is."""
     if one.muted:
         return MUTED if unicode else ASCII_MUTED
     if one.pinned:
@@ -22,6 +23,7 @@ def sign(one: MemoryView | PointView, *, unicode: bool = True) -> str:
 
 
 def mass_sign(mass: float, *, unicode: bool = True) -> str:
+    """`mass`: 0..1."""
     signs = SIGNS if unicode else ASCII_SIGNS
     return signs[sum(mass >= step for step in STEPS)]
 
@@ -32,6 +34,7 @@ def words_sign(*, unicode: bool = True) -> str:
 
 
 def legend(*, unicode: bool = True) -> str:
+    """What the signs mean, in one line."""
     signs = " ".join(SIGNS if unicode else ASCII_SIGNS)
     pinned = PINNED if unicode else ASCII_PINNED
     muted = MUTED if unicode else ASCII_MUTED

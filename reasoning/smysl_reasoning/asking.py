@@ -49,6 +49,7 @@ def context_of(node: Node, graph: Graph) -> Node | None:
 
 
 def question_of(dialect: Dialect, node: Node, context: Node | None) -> Question:
+    """A question with its context before it, as the dialect reads them. Raises what `Dialect.read` raises."""
     return dialect.read(f"{context.text}\n{node.text}" if context else node.text)
 
 

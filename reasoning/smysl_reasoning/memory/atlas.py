@@ -23,6 +23,8 @@ may squeeze all others into a corner."""
 
 
 class Place(NamedTuple):
+    """Where a memory lies on the map."""
+
     x: float
     """-1..1"""
     y: float

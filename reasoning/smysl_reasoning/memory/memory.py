@@ -428,6 +428,7 @@ def check_text(text: str, what: str) -> str:
 
 
 def check_source(source: str) -> None:
+    """Raise `BadRequest` unless it is `person`, `import NAME` or `run SESSION`."""
     kind, _, name = source.partition(" ")
     named = kind in ("import", "run") and bool(name.strip())
     if not (source == "person" or named) or not source.isprintable() or len(source) > SOURCE_LIMIT:

@@ -60,6 +60,7 @@ def total(db: sqlite3.Connection) -> int:
 
 
 def every(db: sqlite3.Connection) -> list[Row]:
+    """All memories, in the order in which they were made."""
     return [_row(row) for row in db.execute(f"SELECT {_ROW} FROM memories m ORDER BY m.number")]
 
 
@@ -67,14 +68,6 @@ def some(db: sqlite3.Connection, ids: Collection[str]) -> list[Row]:
     """Those of these ids that are there."""
     rows = db.execute(
         f"SELECT {_ROW} FROM json_each(?) e JOIN memories m ON m.id = e.value", (_list(ids),)
-    )
-    return [_row(row) for row in rows]
-
-
-def numbered(db: sqlite3.Connection, numbers: Collection[int]) -> list[Row]:
-    rows = db.execute(
-        f"SELECT {_ROW} FROM json_each(?) e JOIN memories m ON m.number = e.value",
-        (_list(numbers),),
     )
     return [_row(row) for row in rows]
 
@@ -131,6 +124,7 @@ def known(db: sqlite3.Connection, said: Collection[str]) -> dict[str, str]:
 
 
 def by_origin(db: sqlite3.Connection, origin: str) -> str | None:
+    """The memory that was made of this node of a session."""
     row = db.execute(
         "SELECT id FROM memories WHERE origin = ? ORDER BY id LIMIT 1", (origin,)
     ).fetchone()
@@ -281,6 +275,7 @@ def put_link(db: sqlite3.Connection, a: str, b: str, weight: float, origin: Link
 
 
 def link(db: sqlite3.Connection, a: str, b: str) -> Link | None:
+    """The link of two memories, cut or not; None where there never was one."""
     row = db.execute(
         "SELECT a, b, weight, origin, cut FROM memory_links WHERE a = ? AND b = ?",
         (min(a, b), max(a, b)),
@@ -292,6 +287,7 @@ def link(db: sqlite3.Connection, a: str, b: str) -> Link | None:
 
 
 def cut_link(db: sqlite3.Connection, a: str, b: str) -> None:
+    """Cut a link that is there; it stays, so that nothing makes it again."""
     db.execute("UPDATE memory_links SET cut = 1 WHERE a = ? AND b = ?", (min(a, b), max(a, b)))
 
 

@@ -22,6 +22,9 @@ class Run(NamedTuple):
 
 
 class Canvas:
+    """Cells of a terminal with 2 by 4 dots each, counted from the left and from above; what is drawn outside is not
+    drawn."""
+
     def __init__(self, columns: int, rows: int, *, unicode: bool = True) -> None:
         self.columns = columns
         self.rows = rows
